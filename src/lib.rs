@@ -1,0 +1,5 @@
+//! Quintlock: a Redis-compatible in-memory server made for locks.
+
+pub mod command;
+pub mod error;
+pub mod resp;

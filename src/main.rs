@@ -1,0 +1,3 @@
+//! The `quintlock` program.
+
+fn main() {}

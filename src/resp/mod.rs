@@ -1,0 +1,3 @@
+//! The Redis protocol: requests in, replies out.
+
+pub mod reply;
