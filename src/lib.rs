@@ -3,3 +3,4 @@
 pub mod command;
 pub mod error;
 pub mod resp;
+pub mod script;

@@ -1,0 +1,24 @@
+//! Scripts: two ways to run one, with one result.
+//!
+//! A script in the native subset is checked once and then interpreted by `native` under the
+//! shard locks of its keys; every other script runs in the sandboxed Lua 5.1 of `lua` while
+//! the keyspace stands still. Both reach commands through [`Calls`] and nothing else.
+
+use crate::error::CommandError;
+use crate::resp::reply::Reply;
+
+/// What `redis.call` and its kin reach.
+pub trait Calls {
+    /// Runs one command (its name first) on behalf of the script.
+    ///
+    /// # Errors
+    /// The command's own error, or that a script may not call it. The script's SHA-1 and line
+    /// are appended by the caller.
+    fn call(&mut self, args: &[&[u8]]) -> Result<Reply, CommandError>;
+
+    /// `redis.setresp`: the protocol version in which replies reach the script.
+    fn set_protocol(&mut self, version: u8);
+
+    /// `redis.log`: a line for the server's log at Redis's level 0 (debug) to 3 (warning).
+    fn log(&mut self, level: u8, message: &[u8]);
+}
