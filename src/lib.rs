@@ -1,6 +1,8 @@
 //! Quintlock: a Redis-compatible in-memory server made for locks.
 
+pub mod clock;
 pub mod command;
 pub mod error;
+pub mod keyspace;
 pub mod resp;
 pub mod script;

@@ -1,0 +1,218 @@
+//! Keys, values and deadlines: no protocol, no runtime, no Lua.
+//!
+//! A database is cut into shards, each a hash table with its own timer wheel behind one lock, so
+//! a key and its timer can never disagree. One key locks one shard; several keys lock theirs in
+//! index order ([`Held`]). Whoever must see the whole keyspace stand still arranges that
+//! outside, before locking.
+//!
+//! Expiry is decided by one comparison at every lookup: a dead key is absent even if nothing
+//! else ever runs. The wheel only frees memory and tells of the expiry on time.
+
+mod alarm;
+mod change;
+mod entry;
+mod key;
+mod scan;
+mod shard;
+mod wheel;
+
+use std::hash::BuildHasher;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use foldhash::quality::RandomState;
+use parking_lot::Mutex;
+
+use crate::clock::{BootTime, Clock};
+
+pub use alarm::{Alarm, Wake};
+pub use change::{Change, Class, Event, Observer};
+pub use key::{Expiry, Held, KeyGuard};
+pub use scan::{Cursor, Page};
+
+use change::Watched;
+use shard::Shard;
+
+/// Shards of a database. A power of two.
+const SHARDS: usize = 256;
+
+/// How many due keys are removed under one hold of a shard's lock.
+const EXPIRE_BATCH: usize = 64;
+
+/// All databases of one instance.
+pub struct Keyspace {
+    databases: Box<[Database]>,
+    hasher: RandomState,
+    alarm: Alarm,
+    watched: Watched,
+}
+
+/// The shards of a database, made when it is first used.
+#[derive(Default)]
+struct Database {
+    shards: OnceLock<Box<[Slot]>>,
+}
+
+struct Slot {
+    shard: Mutex<Shard>,
+    /// When the wheel next has something to do, in boot microseconds: at the latest. It may be
+    /// early, since a removed timer does not set it back.
+    due: AtomicU64,
+}
+
+/// Counts of one database.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DatabaseSize {
+    /// Keys, those past their deadline and not yet removed among them.
+    pub keys: usize,
+    /// Keys with a deadline.
+    pub timed: usize,
+}
+
+impl Keyspace {
+    /// An empty keyspace of so many databases that tells `observer` of its changes.
+    pub fn new(databases: usize, observer: Box<dyn Observer>) -> Keyspace {
+        Keyspace {
+            databases: (0..databases).map(|_| Database::default()).collect(),
+            hasher: RandomState::default(),
+            alarm: Alarm::new(),
+            watched: Watched::new(observer),
+        }
+    }
+
+    /// How many databases there are.
+    pub fn databases(&self) -> usize {
+        self.databases.len()
+    }
+
+    /// Tells the observer of changes from now on, or no longer.
+    pub fn set_listening(&self, is_listening: bool) {
+        self.watched.set_listening(is_listening);
+    }
+
+    /// Locks the shard of `key` and looks the key up. `database` is below [`Keyspace::databases`].
+    #[inline]
+    pub fn key<'a>(&'a self, database: usize, key: &'a [u8], now: BootTime) -> KeyGuard<'a> {
+        let hash = self.hasher.hash_one(key);
+        let slot = &self.slots(database)[shard_index(hash)];
+        KeyGuard::lock(self, database, slot, hash, key, now)
+    }
+
+    /// Locks the shards of all `keys`, in index order.
+    pub fn hold<'a>(
+        &'a self,
+        database: usize,
+        keys: impl IntoIterator<Item = &'a [u8]>,
+        now: BootTime,
+    ) -> Held<'a> {
+        Held::lock(self, database, keys, now)
+    }
+
+    /// Keys of one database.
+    pub fn size(&self, database: usize) -> DatabaseSize {
+        let mut size = DatabaseSize::default();
+        for slot in self.made_slots(database) {
+            let shard = slot.shard.lock();
+            size.keys += shard.len();
+            size.timed += shard.timed();
+        }
+        size
+    }
+
+    /// Removes every key of one database.
+    pub fn flush(&self, database: usize) {
+        self.watched.tell_flushed(database);
+        for slot in self.made_slots(database) {
+            let emptied = std::mem::replace(&mut *slot.shard.lock(), Shard::new());
+            drop(emptied);
+        }
+    }
+
+    /// Removes the keys whose deadline has come by `now`, and tells of each.
+    pub fn expire_due(&self, now: BootTime) -> usize {
+        let mut expired = 0;
+        for database in 0..self.databases.len() {
+            for slot in self.made_slots(database) {
+                while slot.due.load(Ordering::SeqCst) <= now.micros() {
+                    expired += self.expire_batch(database, slot, now);
+                }
+            }
+        }
+        expired
+    }
+
+    /// Sleeps until a deadline comes by `clock`: what the expiry thread does between two calls of
+    /// [`Keyspace::expire_due`].
+    pub fn sleep_until_due(&self, clock: &Clock) -> Wake {
+        self.alarm.sleep(clock, || self.next_due())
+    }
+
+    /// The bell of the expiry thread.
+    pub fn alarm(&self) -> &Alarm {
+        &self.alarm
+    }
+
+    fn expire_batch(&self, database: usize, slot: &Slot, now: BootTime) -> usize {
+        let mut shard = slot.shard.lock();
+        let mut expired = 0;
+        while expired < EXPIRE_BATCH {
+            let Some(index) = shard.pop_due(now) else {
+                break;
+            };
+            let key = shard.at(index).key();
+            self.watched.tell(database, key, Event::Expired);
+            let hash = self.hasher.hash_one(key);
+            shard.remove(hash, index);
+            expired += 1;
+        }
+        let due = shard.next_due().map_or(u64::MAX, BootTime::micros);
+        slot.due.store(due, Ordering::SeqCst);
+        expired
+    }
+
+    fn next_due(&self) -> Option<BootTime> {
+        let due = (0..self.databases.len())
+            .flat_map(|database| self.made_slots(database))
+            .map(|slot| slot.due.load(Ordering::SeqCst))
+            .min()
+            .unwrap_or(u64::MAX);
+        (due != u64::MAX).then(|| BootTime::from_micros(due))
+    }
+
+    fn slots(&self, database: usize) -> &[Slot] {
+        self.databases[database].shards.get_or_init(|| {
+            (0..SHARDS)
+                .map(|_| Slot {
+                    shard: Mutex::new(Shard::new()),
+                    due: AtomicU64::new(u64::MAX),
+                })
+                .collect()
+        })
+    }
+
+    /// The shards of a database that has been used, else none.
+    fn made_slots(&self, database: usize) -> &[Slot] {
+        self.databases[database]
+            .shards
+            .get()
+            .map_or(&[], |slots| slots)
+    }
+}
+
+impl Slot {
+    /// Notes that the wheel has something to do at `due`, and wakes the sleeper if it must.
+    fn note_due(&self, due: BootTime, alarm: &Alarm) {
+        if due.micros() < self.due.load(Ordering::Relaxed) {
+            self.due.store(due.micros(), Ordering::SeqCst);
+            alarm.set(due);
+        }
+    }
+}
+
+/// The table uses a hash's lowest and highest bits; the shard is chosen by others.
+fn shard_index(hash: u64) -> usize {
+    (hash >> 40) as usize % SHARDS
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,73 @@
+//! Walking a database piece by piece, as SCAN and KEYS do.
+//!
+//! Entries never move, so a cursor is a shard and an index in it: a key that is there from the
+//! first call to the last is met exactly once.
+
+use crate::clock::BootTime;
+
+use super::{Keyspace, SHARDS};
+
+/// Where a walk goes on; 0 is the start and, in an answer, the end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cursor(pub u64);
+
+/// What one step of a walk found.
+pub struct Page {
+    /// Where to go on, or `Cursor(0)` when everything has been seen.
+    pub next: Cursor,
+    /// How many entries were looked at.
+    pub visited: usize,
+}
+
+impl Cursor {
+    /// The walk's start, and its end.
+    pub const START: Cursor = Cursor(0);
+
+    fn new(shard: usize, index: u32) -> Cursor {
+        Cursor(u64::from(index) * SHARDS as u64 + shard as u64)
+    }
+
+    fn shard(self) -> usize {
+        (self.0 % SHARDS as u64) as usize
+    }
+
+    fn index(self) -> u32 {
+        u32::try_from(self.0 / SHARDS as u64).unwrap_or(u32::MAX)
+    }
+}
+
+impl Keyspace {
+    /// Shows up to `count` living keys with their values to `visit`, from `cursor` on.
+    pub fn walk(
+        &self,
+        database: usize,
+        cursor: Cursor,
+        count: usize,
+        now: BootTime,
+        mut visit: impl FnMut(&[u8], &[u8]),
+    ) -> Page {
+        let mut visited = 0;
+        let mut start = cursor.index();
+        let slots = self.made_slots(database);
+        for (number, slot) in slots.iter().enumerate().skip(cursor.shard()) {
+            let shard = slot.shard.lock();
+            for (index, entry) in shard.entries_from(start) {
+                if visited >= count {
+                    return Page {
+                        next: Cursor::new(number, index),
+                        visited,
+                    };
+                }
+                visited += 1;
+                if !entry.is_expired(now) {
+                    visit(entry.key(), entry.value());
+                }
+            }
+            start = 0;
+        }
+        Page {
+            next: Cursor::START,
+            visited,
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! A shard: one lock's worth of the keyspace, a hash table and its timer wheel as one.
+//!
+//! The table holds indexes into the slab. Nothing here is aware of other shards or of events.
+
+use hashbrown::HashTable;
+
+use crate::clock::BootTime;
+
+use super::entry::{Entry, Slab};
+use super::wheel::{Tick, Wheel};
+
+pub(super) struct Shard {
+    table: HashTable<u32>,
+    slab: Slab,
+    wheel: Wheel,
+    timed: usize,
+}
+
+impl Shard {
+    pub(super) fn new() -> Shard {
+        Shard {
+            table: HashTable::new(),
+            slab: Slab::new(),
+            wheel: Wheel::new(),
+            timed: 0,
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.table.len()
+    }
+
+    /// How many keys have a deadline.
+    pub(super) fn timed(&self) -> usize {
+        self.timed
+    }
+
+    pub(super) fn find(&self, hash: u64, key: &[u8]) -> Option<u32> {
+        self.table
+            .find(hash, |&index| self.slab.at(index).key() == key)
+            .copied()
+    }
+
+    pub(super) fn at(&self, index: u32) -> &Entry {
+        self.slab.at(index)
+    }
+
+    /// Adds a key that is not there; `rehash` gives the hash of a key when the table grows.
+    pub(super) fn insert(
+        &mut self,
+        hash: u64,
+        key: &[u8],
+        value: &[u8],
+        rehash: impl Fn(&[u8]) -> u64,
+    ) -> u32 {
+        let index = self.slab.insert(key, value);
+        let slab = &self.slab;
+        self.table
+            .insert_unique(hash, index, |&other| rehash(slab.at(other).key()));
+        index
+    }
+
+    pub(super) fn replace_value(&mut self, index: u32, key: &[u8], value: &[u8]) {
+        self.slab.at_mut(index).replace_value(key, value);
+    }
+
+    /// Gives the entry another deadline, or none.
+    pub(super) fn set_deadline(&mut self, index: u32, deadline: Option<BootTime>) {
+        self.clear_deadline(index);
+        if let Some(deadline) = deadline {
+            // A batch of requests shares one reading of the clock, so the wheel can be a little
+            // ahead of `deadline`; the entry then lives until the wheel can find it.
+            let deadline = deadline.max(self.wheel.earliest());
+            self.slab.at_mut(index).deadline = Some(deadline);
+            self.wheel.insert(&mut self.slab, index);
+            self.timed += 1;
+        }
+    }
+
+    pub(super) fn remove(&mut self, hash: u64, index: u32) {
+        self.clear_deadline(index);
+        if let Ok(found) = self.table.find_entry(hash, |&other| other == index) {
+            found.remove();
+        }
+        self.slab.remove(index);
+    }
+
+    /// The next entry whose deadline has come by `now`. The caller removes it or gives it another
+    /// deadline.
+    pub(super) fn pop_due(&mut self, now: BootTime) -> Option<u32> {
+        let index = self
+            .wheel
+            .pop_due(&mut self.slab, Tick::at_or_before(now))?;
+        self.slab.at_mut(index).deadline = None;
+        self.timed -= 1;
+        Some(index)
+    }
+
+    /// When [`Shard::pop_due`] next has something to do.
+    pub(super) fn next_due(&self) -> Option<BootTime> {
+        self.wheel.next_due()
+    }
+
+    /// The entries whose index is in `range`, and one past the last index.
+    pub(super) fn entries_from(&self, start: u32) -> impl Iterator<Item = (u32, &Entry)> {
+        (start..self.slab.end())
+            .map(|index| (index, self.slab.at(index)))
+            .filter(|(_, entry)| !entry.is_vacant())
+    }
+
+    fn clear_deadline(&mut self, index: u32) {
+        if self.slab.at(index).deadline.is_some() {
+            self.wheel.remove(&mut self.slab, index);
+            self.slab.at_mut(index).deadline = None;
+            self.timed -= 1;
+        }
+    }
+}
