@@ -98,6 +98,29 @@ pub enum ProtocolError {
     UnauthenticatedBulkLength,
 }
 
+impl ProtocolError {
+    /// The reply that carries this error. The byte that stood in the place of a `$` is shown as
+    /// it came, whatever it is; a CR or LF becomes a space, as in Redis.
+    pub fn into_reply(self) -> Reply {
+        let mut line = match self {
+            ProtocolError::ExpectedBulk(byte) => {
+                let mut line = ProtocolError::ExpectedBulk(b' ').to_string().into_bytes();
+                if let [.., shown, _] = line.as_mut_slice() {
+                    *shown = byte;
+                }
+                line
+            }
+            other => other.to_string().into_bytes(),
+        };
+        for byte in &mut line {
+            if matches!(byte, b'\r' | b'\n') {
+                *byte = b' ';
+            }
+        }
+        Reply::Error(Cow::Owned(line))
+    }
+}
+
 /// What keeps the server from starting: one line that says what failed and what to try.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
