@@ -70,13 +70,10 @@ pub fn encode(reply: &Reply, protocol: Protocol, out: &mut Vec<u8>) {
 fn line(mark: u8, text: &[u8], out: &mut Vec<u8>) {
     out.reserve(text.len() + 3);
     out.push(mark);
-    let start = out.len();
-    out.extend_from_slice(text);
-    for byte in out.iter_mut().skip(start) {
-        if matches!(*byte, b'\r' | b'\n') {
-            *byte = b' ';
-        }
-    }
+    out.extend(text.iter().map(|&byte| match byte {
+        b'\r' | b'\n' => b' ',
+        other => other,
+    }));
     out.extend_from_slice(b"\r\n");
 }
 

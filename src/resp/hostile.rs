@@ -1,4 +1,7 @@
 //! The parser as a connection drives it: bytes in pieces of any size, friendly or not.
+//!
+//! Every test here goes through `hear`, which steps over requests the way a connection does and
+//! would panic on one that claims more bytes than there are.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -158,6 +161,56 @@ fn a_large_request_does_not_keep_its_memory() {
     );
     assert!(parser.held_bytes() <= 16 * 1024);
     assert!(!parser.is_half_read());
+}
+
+#[test]
+fn before_auth_requests_are_small() {
+    let limits = Limits {
+        authenticated: false,
+        ..Limits::default()
+    };
+    let end = |bytes: &[u8]| hear_whole(bytes, &limits).end;
+    assert_eq!(
+        end(b"*11\r\n"),
+        Err(ProtocolError::UnauthenticatedMultibulkLength)
+    );
+    assert_eq!(end(b"*10\r\n"), Ok(Progress::Incomplete { needed: 1 }));
+    assert_eq!(
+        end(b"*1\r\n$16385\r\n"),
+        Err(ProtocolError::UnauthenticatedBulkLength)
+    );
+    assert_eq!(
+        end(b"*1\r\n$16384\r\n"),
+        Ok(Progress::Incomplete { needed: 16_386 })
+    );
+    assert_eq!(end(b"*2147483648\r\n"), Err(ProtocolError::MultibulkLength));
+    assert_eq!(end(b"*1\r\n$536870913\r\n"), Err(ProtocolError::BulkLength));
+    let inline = b"a ".repeat(30);
+    let heard = hear(&mut Parser::default(), [inline.as_slice(), b"\n"], &limits);
+    assert_eq!(heard.requests[0].len(), 30);
+}
+
+#[test]
+fn no_configured_limit_lets_a_request_pass_four_gibibytes() {
+    let limits = Limits {
+        bulk_bytes: u64::MAX,
+        ..Limits::default()
+    };
+    let end = |bytes: &[u8]| hear_whole(bytes, &limits).end;
+    assert_eq!(
+        end(b"*1\r\n$4294967276\r\n"),
+        Ok(Progress::Incomplete {
+            needed: 4_294_967_278
+        })
+    );
+    assert_eq!(
+        end(b"*1\r\n$4294967279\r\n"),
+        Err(ProtocolError::BulkLength)
+    );
+    assert_eq!(
+        end(b"*1\r\n$9223372036854775807\r\n"),
+        Err(ProtocolError::BulkLength)
+    );
 }
 
 /// Bytes that look enough like requests to reach every branch.
