@@ -1,5 +1,8 @@
 //! Commands: a plain function each, arguments and context in, an [`Outcome`] out.
 
+pub mod docs;
+pub mod introspection;
+pub mod syntax;
 pub mod table;
 
 use crate::error::CommandError;

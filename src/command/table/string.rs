@@ -1,0 +1,187 @@
+//! Rows of the commands that read and write strings.
+//!
+//! Facts only: what a command does is written beside its function.
+
+use super::row::{NOT_YET, at_least, exactly, row};
+use super::{Arity, Categories, Flags, Keys, Origin, Row, Usage};
+
+/// The rows of the family.
+pub(super) const ROWS: &[Row] = &[
+    string_row("set", at_least(3))
+        .flags(&[Flags::WRITE, Flags::DENYOOM])
+        .keys(Keys::first(Usage::READ_AND_UPDATE_BY_OPTION))
+        .key_notes("RW and ACCESS due to the optional `GET` argument")
+        .since(Origin::Redis("1.0.0"))
+        .complexity("O(1), or O(N) in the length of the value with IFDEQ and IFDNE.")
+        .syntax(
+            "key value [condition:<NX | XX | IFEQ ifeq-value | IFNE ifne-value | \
+             IFDEQ ifdeq-digest | IFDNE ifdne-digest>] [GET] [expiration:<EX seconds \
+             | PX milliseconds | EXAT unix-time-seconds | PXAT unix-time-milliseconds \
+             | KEEPTTL>]",
+        )
+        .summary("Sets a key to a string, under a condition and with an expiry if asked for.")
+        .run(NOT_YET),
+    string_row("setnx", exactly(3))
+        .flags(&[Flags::WRITE, Flags::DENYOOM, Flags::FAST])
+        .keys(Keys::first(Usage::INSERT))
+        .since(Origin::Redis("1.0.0"))
+        .complexity("O(1)")
+        .syntax("key value")
+        .summary("Sets a key to a string if the key does not exist.")
+        .run(NOT_YET),
+    string_row("setex", exactly(4))
+        .flags(&[Flags::WRITE, Flags::DENYOOM])
+        .keys(Keys::first(Usage::OVERWRITE))
+        .since(Origin::Redis("2.0.0"))
+        .complexity("O(1)")
+        .syntax("key seconds value")
+        .summary("Sets a key to a string that expires after some seconds.")
+        .run(NOT_YET),
+    string_row("psetex", exactly(4))
+        .flags(&[Flags::WRITE, Flags::DENYOOM])
+        .keys(Keys::first(Usage::OVERWRITE))
+        .since(Origin::Redis("2.6.0"))
+        .complexity("O(1)")
+        .syntax("key milliseconds value")
+        .summary("Sets a key to a string that expires after some milliseconds.")
+        .run(NOT_YET),
+    string_row("getset", exactly(3))
+        .flags(&[Flags::WRITE, Flags::DENYOOM, Flags::FAST])
+        .keys(Keys::first(Usage::READ_AND_UPDATE))
+        .since(Origin::Redis("1.0.0"))
+        .complexity("O(1)")
+        .syntax("key value")
+        .summary("Sets a key to a string and returns what it held.")
+        .deprecated("6.2.0", "`SET` with the `GET` argument")
+        .run(NOT_YET),
+    string_row("getdel", exactly(2))
+        .flags(&[Flags::WRITE, Flags::FAST])
+        .keys(Keys::first(Usage::READ_AND_REMOVE))
+        .since(Origin::Redis("6.2.0"))
+        .complexity("O(1)")
+        .syntax("key")
+        .summary("Returns the string at a key and removes the key.")
+        .run(NOT_YET),
+    string_row("getex", at_least(2))
+        .flags(&[Flags::WRITE, Flags::FAST])
+        .keys(Keys::first(Usage::READ_AND_UPDATE))
+        .key_notes("RW and UPDATE because it changes the TTL")
+        .since(Origin::Redis("6.2.0"))
+        .complexity("O(1)")
+        .syntax(
+            "key [expiration:<EX seconds | PX milliseconds | EXAT unix-time-seconds | \
+             PXAT unix-time-milliseconds | PERSIST>]",
+        )
+        .summary("Returns the string at a key and sets or lifts its expiry.")
+        .run(NOT_YET),
+    string_row("get", exactly(2))
+        .flags(&[Flags::READONLY, Flags::FAST])
+        .keys(Keys::first(Usage::READ))
+        .since(Origin::Redis("1.0.0"))
+        .complexity("O(1)")
+        .syntax("key")
+        .summary("Returns the string at a key.")
+        .run(NOT_YET),
+    string_row("mget", at_least(2))
+        .flags(&[Flags::READONLY, Flags::FAST])
+        .keys(Keys::every(Usage::READ))
+        .since(Origin::Redis("1.0.0"))
+        .complexity("O(N) in the number of keys.")
+        .syntax("key ...")
+        .summary("Returns the strings at several keys.")
+        .tips(&["request_policy:multi_shard"])
+        .run(NOT_YET),
+    string_row("mset", at_least(3))
+        .flags(&[Flags::WRITE, Flags::DENYOOM])
+        .keys(Keys::every_second(Usage::OVERWRITE))
+        .since(Origin::Redis("1.0.1"))
+        .complexity("O(N) in the number of keys.")
+        .syntax("data:<key value> ...")
+        .summary("Sets several keys at once.")
+        .tips(&[
+            "request_policy:multi_shard",
+            "response_policy:all_succeeded",
+        ])
+        .run(NOT_YET),
+    string_row("msetnx", at_least(3))
+        .flags(&[Flags::WRITE, Flags::DENYOOM])
+        .keys(Keys::every_second(Usage::INSERT))
+        .since(Origin::Redis("1.0.1"))
+        .complexity("O(N) in the number of keys.")
+        .syntax("data:<key value> ...")
+        .summary("Sets several keys at once if none of them exists.")
+        .tips(&["request_policy:multi_shard", "response_policy:agg_min"])
+        .run(NOT_YET),
+    string_row("strlen", exactly(2))
+        .flags(&[Flags::READONLY, Flags::FAST])
+        .keys(Keys::first(Usage::INSPECT))
+        .since(Origin::Redis("2.2.0"))
+        .complexity("O(1)")
+        .syntax("key")
+        .summary("Returns the length in bytes of the string at a key.")
+        .run(NOT_YET),
+    string_row("incr", exactly(2))
+        .flags(&[Flags::WRITE, Flags::DENYOOM, Flags::FAST])
+        .keys(Keys::first(Usage::READ_AND_UPDATE))
+        .since(Origin::Redis("1.0.0"))
+        .complexity("O(1)")
+        .syntax("key")
+        .summary("Adds one to the integer at a key.")
+        .run(NOT_YET),
+    string_row("decr", exactly(2))
+        .flags(&[Flags::WRITE, Flags::DENYOOM, Flags::FAST])
+        .keys(Keys::first(Usage::READ_AND_UPDATE))
+        .since(Origin::Redis("1.0.0"))
+        .complexity("O(1)")
+        .syntax("key")
+        .summary("Subtracts one from the integer at a key.")
+        .run(NOT_YET),
+    string_row("incrby", exactly(3))
+        .flags(&[Flags::WRITE, Flags::DENYOOM, Flags::FAST])
+        .keys(Keys::first(Usage::READ_AND_UPDATE))
+        .since(Origin::Redis("1.0.0"))
+        .complexity("O(1)")
+        .syntax("key increment")
+        .summary("Adds a number to the integer at a key.")
+        .run(NOT_YET),
+    string_row("decrby", exactly(3))
+        .flags(&[Flags::WRITE, Flags::DENYOOM, Flags::FAST])
+        .keys(Keys::first(Usage::READ_AND_UPDATE))
+        .since(Origin::Redis("1.0.0"))
+        .complexity("O(1)")
+        .syntax("key decrement")
+        .summary("Subtracts a number from the integer at a key.")
+        .run(NOT_YET),
+    string_row("delex", at_least(2))
+        .flags(&[Flags::WRITE, Flags::FAST])
+        .keys(Keys::first(Usage::REMOVE_BY_OPTION))
+        .since(Origin::Redis("8.4.0"))
+        .complexity("O(1), or O(N) in the length of the value with IFDEQ and IFDNE.")
+        .syntax(
+            "key [condition:<IFEQ ifeq-value | IFNE ifne-value | IFDEQ ifdeq-digest | \
+             IFDNE ifdne-digest>]",
+        )
+        .summary("Removes a key if its value meets a condition.")
+        .run(NOT_YET),
+    string_row("delifeq", exactly(3))
+        .flags(&[Flags::WRITE])
+        .keys(Keys::first(Usage::COMPARE_AND_REMOVE))
+        .since(Origin::Valkey("9.0.0"))
+        .complexity("O(1)")
+        .syntax("key value")
+        .summary("Removes a key if its value is the given one.")
+        .run(NOT_YET),
+    string_row("digest", exactly(2))
+        .flags(&[Flags::READONLY, Flags::FAST])
+        .keys(Keys::first(Usage::READ))
+        .since(Origin::Redis("8.4.0"))
+        .complexity("O(N) in the length of the value.")
+        .syntax("key")
+        .summary("Returns the XXH3 hash of the string at a key, in hexadecimal.")
+        .run(NOT_YET),
+];
+
+/// Begins a row of this family: every one is `@string`.
+const fn string_row(name: &'static str, arity: Arity) -> Row {
+    row(name, arity).categories_too(&[Categories::STRING])
+}
