@@ -232,3 +232,6 @@ fn integer(count: usize) -> Reply {
 fn signed(count: usize) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }
+
+#[cfg(test)]
+mod tests;

@@ -142,6 +142,11 @@ impl Row {
             .find(|row| row.short_name().as_bytes().eq_ignore_ascii_case(name))
     }
 
+    /// Whether it can only be called with a subcommand, unlike COMMAND.
+    pub const fn is_mere_container(&self) -> bool {
+        !self.subcommands.is_empty() && !self.accepts(1)
+    }
+
     /// The name without its container: `get` of `config|get`.
     pub fn short_name(&self) -> &'static str {
         self.name
