@@ -71,7 +71,7 @@ fn markdown_of_group(group: &str) -> String {
     let mut text =
         format!("### {group}\n\n| Command | What it does | Since |\n| --- | --- | --- |\n");
     for row in commands().iter().filter(|row| row.docs.group == group) {
-        if row.run.is_some() || row.subcommands.is_empty() || row.accepts(1) {
+        if !row.is_mere_container() {
             markdown_line(&mut text, row);
         }
         for subcommand in row.subcommands {
@@ -174,3 +174,6 @@ fn flags(argument: &Argument) -> Vec<&'static str> {
 fn field(name: &'static str, text: &str) -> (Reply, Reply) {
     (Reply::bulk(name), Reply::bulk(text))
 }
+
+#[cfg(test)]
+mod tests;
