@@ -9,7 +9,7 @@ use super::table::{Arity, Keys, Row, commands, find, find_path};
 use crate::error::CommandError;
 use crate::resp::reply::Reply;
 
-/// How a glob-style pattern is matched against a name.
+/// How a glob-style pattern is matched against a name: in any case, as Redis does here.
 pub type Glob = fn(pattern: &[u8], text: &[u8]) -> bool;
 
 /// `COMMAND`: the details of every command.
