@@ -3,6 +3,7 @@
 pub mod clock;
 pub mod command;
 pub mod error;
+pub mod glob;
 pub mod keyspace;
 pub mod resp;
 pub mod script;
