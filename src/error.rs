@@ -43,6 +43,20 @@ pub enum CommandError {
     /// An EVALSHA of a script that is not cached.
     #[error("NOSCRIPT No matching script. Please use EVAL.")]
     NoScript,
+    /// CONFIG SET of a setting that is not known; `name` as it was given.
+    #[error("ERR Unknown option or number of arguments for CONFIG SET - '{name}'")]
+    ConfigUnknown {
+        /// As it was given.
+        name: String,
+    },
+    /// CONFIG SET of a value or a setting that cannot be; nothing was changed.
+    #[error("ERR CONFIG SET failed (possibly related to argument '{name}') - {reason}")]
+    ConfigRefused {
+        /// The first setting that is wrong.
+        name: String,
+        /// What is wrong with it.
+        reason: Cow<'static, str>,
+    },
     /// A text that is put together where the error is found: code, space, sentence.
     #[error("{0}")]
     Text(String),
