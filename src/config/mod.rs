@@ -1,0 +1,216 @@
+//! Configuration: redis.conf, the command line, CONFIG GET and CONFIG SET.
+//!
+//! One table ([`setting`]) names every setting of Redis and what becomes of it here. [`Config`] holds
+//! the values as CONFIG shows them; [`Settings`] mirrors those that the server honours, cheap to
+//! read. What CONFIG GET answers is what is in force: a setting that is not honoured shows its
+//! default, whatever the file asks for.
+
+mod accepted;
+mod arguments;
+mod file;
+mod load;
+mod notify;
+mod parse;
+pub mod setting;
+mod settings;
+mod split;
+pub mod table;
+mod typed;
+mod value;
+
+use std::borrow::Cow;
+use std::ffi::OsString;
+use std::io::Read;
+
+use parking_lot::RwLock;
+
+pub use notify::NotifyFlags;
+pub use settings::{
+    Access, BindAddress, BindHost, ClientClass, LogLevel, Presence, Settings, TcpPort,
+};
+pub use value::{Kind, OutputLimit, Value};
+
+use crate::error::{CommandError, StartupError};
+use crate::glob::{self, Case};
+use setting::{Change, Display, Setting, Slot, Support};
+
+/// The Redis version that clients are told: which commands and replies they can count on.
+pub const REDIS_VERSION: &str = "7.2.4";
+
+/// The configuration of one server.
+#[derive(Debug)]
+pub struct Config {
+    /// What the server reads.
+    pub settings: Settings,
+    /// What CONFIG shows, one value for each row of the table.
+    values: RwLock<Vec<Value>>,
+}
+
+/// A configuration and what an operator should know about it.
+#[derive(Debug)]
+pub struct Loaded {
+    /// The configuration.
+    pub config: Config,
+    /// One line for each setting that was asked for and is not honoured; for the log.
+    pub warnings: Vec<String>,
+    given: Vec<Slot>,
+}
+
+impl Loaded {
+    /// Whether a file or the command line gives this setting.
+    pub fn is_given(&self, name: &str) -> bool {
+        setting::find(name.as_bytes()).is_some_and(|(slot, ..)| self.given.contains(&slot))
+    }
+}
+
+impl Default for Config {
+    /// The configuration of a server that was started without file and options.
+    fn default() -> Config {
+        let values = setting::all().map(Setting::default_value).collect();
+        Config::of_values(values)
+    }
+}
+
+impl Config {
+    /// Reads what the words after the program's name ask for: the file first, then standard input,
+    /// then the options; the last one given wins.
+    ///
+    /// # Errors
+    /// A file that cannot be read, a line that cannot be understood, or a setting that the server
+    /// must not go without.
+    pub fn load(words: &[OsString], standard_input: &mut dyn Read) -> Result<Loaded, StartupError> {
+        load::load(words, standard_input)
+    }
+
+    /// This configuration for another server of the same process.
+    ///
+    /// # Errors
+    /// More than 16 addresses.
+    pub fn sibling(&self, bind: &str, port: TcpPort) -> Result<Config, StartupError> {
+        let mut values = self.values.read().clone();
+        for (name, words) in [
+            ("bind", bind.to_owned()),
+            ("port", port.number().to_string()),
+        ] {
+            if let Some((slot, setting, _)) = setting::find(name.as_bytes()) {
+                let value = setting.kind.parse(&[words.as_bytes()], &values[slot.0]);
+                values[slot.0] = value
+                    .map_err(|refusal| StartupError(format!("'{name} {words}': {refusal}")))?;
+            }
+        }
+        let settings = Settings::new(&values, port);
+        Ok(Config {
+            settings,
+            values: RwLock::new(values),
+        })
+    }
+
+    /// Notes the port that the system chose, so that CONFIG GET shows it.
+    pub fn note_chosen_port(&self, port: u16) {
+        if let Some((slot, ..)) = setting::find(b"port") {
+            self.values.write()[slot.0] = Value::Integer(i64::from(port));
+        }
+    }
+
+    /// CONFIG GET: names and values for some names or patterns, each name once.
+    ///
+    /// A name without wildcards comes back as it was written, as in Redis.
+    pub fn get(&self, patterns: &[&[u8]]) -> Vec<(Vec<u8>, Vec<u8>)> {
+        let values = self.values.read();
+        let mut found: Vec<(Vec<u8>, Vec<u8>)> = Vec::new();
+        let mut add = |name: &[u8], slot: Slot| {
+            if !found
+                .iter()
+                .any(|(known, _)| known.eq_ignore_ascii_case(name))
+            {
+                found.push((name.to_vec(), values[slot.0].print()));
+            }
+        };
+        for pattern in patterns {
+            if !pattern.iter().any(|byte| b"*?[".contains(byte)) {
+                if let Some((slot, ..)) = setting::find(pattern) {
+                    add(pattern, slot);
+                }
+                continue;
+            }
+            for (i, setting) in setting::all().enumerate() {
+                let names = [Some(setting.name), setting.alias].into_iter().flatten();
+                for name in names.filter(|_| setting.display == Display::Listed) {
+                    if glob::matches(pattern, name.as_bytes(), Case::Ignored) {
+                        add(name.as_bytes(), Slot(i));
+                    }
+                }
+            }
+        }
+        found
+    }
+
+    /// CONFIG SET: all of the pairs, or none.
+    ///
+    /// # Errors
+    /// Redis's text about the first pair that cannot be set.
+    pub fn set(&self, pairs: &[(&[u8], &[u8])]) -> Result<(), CommandError> {
+        let mut rows: Vec<(Slot, &Setting, &str)> = Vec::with_capacity(pairs.len());
+        for (name, _) in pairs {
+            let shown = String::from_utf8_lossy(name).into_owned();
+            let Some(row) = setting::find(name) else {
+                return Err(CommandError::ConfigUnknown { name: shown });
+            };
+            let is_twice = rows.iter().any(|(_, _, written)| *written == row.2);
+            let reason = match row.1.change {
+                Change::AtStart => "can't set immutable config",
+                Change::Protected => "can't set protected config",
+                Change::AtRuntime if is_twice => "duplicate parameter",
+                Change::AtRuntime => {
+                    rows.push(row);
+                    continue;
+                }
+            };
+            return Err(CommandError::ConfigRefused {
+                name: shown,
+                reason: reason.into(),
+            });
+        }
+        let mut values = self.values.write();
+        let mut changed = values.clone();
+        for ((slot, setting, written), (_, word)) in rows.into_iter().zip(pairs) {
+            let value = settable(setting, word, &changed[slot.0]).map_err(|reason| {
+                CommandError::ConfigRefused {
+                    name: written.to_owned(),
+                    reason,
+                }
+            })?;
+            changed[slot.0] = value;
+        }
+        self.settings.refresh(&changed);
+        *values = changed;
+        Ok(())
+    }
+
+    fn of_values(values: Vec<Value>) -> Config {
+        let port = match setting::find(b"port").map(|(slot, ..)| &values[slot.0]) {
+            Some(Value::Integer(number)) => TcpPort::of_number(*number),
+            _ => TcpPort::Closed,
+        };
+        let settings = Settings::new(&values, port);
+        Config {
+            settings,
+            values: RwLock::new(values),
+        }
+    }
+}
+
+/// The value that CONFIG SET may give a setting, or why it may not.
+fn settable(setting: &Setting, word: &[u8], current: &Value) -> Result<Value, Cow<'static, str>> {
+    let value = setting.kind.parse(&[word], current)?;
+    match setting.support {
+        Support::Honoured(_) | Support::Inert(_) => Ok(value),
+        _ if value == *current => Ok(value),
+        Support::NotHonoured(why) | Support::Refused(why) => {
+            Err(format!("not honoured: {why}").into())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

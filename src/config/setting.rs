@@ -1,0 +1,257 @@
+//! What a row of the settings table says, and how a row is found.
+//!
+//! The rows themselves are in [`table`](super::table) (what the server honours) and
+//! in `accepted` (what Redis has beside). Names are compared without case.
+
+use super::accepted::ACCEPTED;
+use super::table::HONOURED;
+use super::value::{Kind, Value};
+
+/// One setting of the configuration.
+#[derive(Debug)]
+pub struct Setting {
+    /// The name as CONFIG GET prints it, in lower case.
+    pub name: &'static str,
+    /// A second name for the same value, such as the older one.
+    pub alias: Option<&'static str>,
+    /// What it may hold.
+    pub kind: Kind,
+    /// What it holds unless it is given.
+    pub default: Preset,
+    /// When it may be changed.
+    pub change: Change,
+    /// Whether CONFIG GET with a pattern shows it.
+    pub display: Display,
+    /// What becomes of it.
+    pub support: Support,
+}
+
+/// Where the default comes from.
+#[derive(Clone, Copy, Debug)]
+pub enum Preset {
+    /// These words.
+    Words(&'static str),
+    /// The number of processor cores, up to 128.
+    Cores,
+    /// The directory the server was started in.
+    CurrentDirectory,
+}
+
+/// When a setting may be changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// By CONFIG SET too.
+    AtRuntime,
+    /// Only by the file and the command line.
+    AtStart,
+    /// As [`AtStart`](Change::AtStart); Redis calls these protected.
+    Protected,
+}
+
+/// Whether a pattern of CONFIG GET finds a setting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Display {
+    /// By pattern and by name.
+    Listed,
+    /// By its name alone.
+    ByName,
+}
+
+/// What the server makes of a setting.
+#[derive(Clone, Copy, Debug)]
+pub enum Support {
+    /// It takes effect as the text says.
+    Honoured(&'static str),
+    /// It tunes a part that the server does not have: any value is right, the text says why.
+    Inert(&'static str),
+    /// It would change what a client or an operator can rely on, and does not. Another value than
+    /// the default draws a warning at the start, an error from CONFIG SET, and is never in force.
+    NotHonoured(&'static str),
+    /// As [`NotHonoured`](Support::NotHonoured), but to go on without it would open what it closes:
+    /// another value than the default stops the start.
+    Refused(&'static str),
+}
+
+/// The place of a setting in the table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Slot(pub(super) usize);
+
+impl Setting {
+    pub(super) const fn new(
+        name: &'static str,
+        kind: Kind,
+        default: &'static str,
+        change: Change,
+        support: Support,
+    ) -> Setting {
+        Setting {
+            name,
+            alias: None,
+            kind,
+            default: Preset::Words(default),
+            change,
+            display: Display::Listed,
+            support,
+        }
+    }
+
+    pub(super) const fn alias(mut self, alias: &'static str) -> Setting {
+        self.alias = Some(alias);
+        self
+    }
+
+    pub(super) const fn preset(mut self, preset: Preset) -> Setting {
+        self.default = preset;
+        self
+    }
+
+    pub(super) const fn by_name(mut self) -> Setting {
+        self.display = Display::ByName;
+        self
+    }
+
+    /// The value that the setting holds unless it is given.
+    pub fn default_value(&self) -> Value {
+        match self.default {
+            Preset::Cores => {
+                let cores = std::thread::available_parallelism().map_or(1, usize::from);
+                Value::Integer(i64::try_from(cores.min(128)).unwrap_or(1))
+            }
+            Preset::CurrentDirectory => {
+                let directory = std::env::current_dir().unwrap_or_default();
+                Value::Text(directory.into_os_string().into_encoded_bytes())
+            }
+            Preset::Words(words) => {
+                let nothing = Value::Words(Vec::new());
+                match self.kind.parse(&[words.as_bytes()], &nothing) {
+                    Ok(value) => value,
+                    Err(refusal) => unreachable!("the default of {}: {refusal}", self.name),
+                }
+            }
+        }
+    }
+}
+
+/// Every setting, in the order of the table.
+pub fn all() -> impl Iterator<Item = &'static Setting> {
+    HONOURED.iter().chain(ACCEPTED)
+}
+
+/// The setting with this name or alias, the name in the table's writing, and its slot.
+pub(super) fn find(name: &[u8]) -> Option<(Slot, &'static Setting, &'static str)> {
+    all().enumerate().find_map(|(i, setting)| {
+        let mut names = [Some(setting.name), setting.alias].into_iter().flatten();
+        let written = names.find(|known| name.eq_ignore_ascii_case(known.as_bytes()))?;
+        Some((Slot(i), setting, written))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use super::*;
+
+    /// The settings that differ from Redis 7.0.15 by default, and why.
+    const DIFFERENT_DEFAULTS: [(&str, &str); 2] = [
+        ("io-threads", "one worker for each core"),
+        ("save", "no snapshots are taken"),
+    ];
+
+    /// Settings that Redis 7.0.15 does not know.
+    const LATER_OR_OURS: [&str; 9] = [
+        "cluster-announce-human-nodename",
+        "enable-debug-assert",
+        "locale-collate",
+        "lua-memory-limit",
+        "proto-inline-max-size",
+        "proto-max-multibulk-len",
+        "script-cache-size",
+        "set-max-listpack-entries",
+        "set-max-listpack-value",
+    ];
+
+    /// Kept out of the recording: they name the machine it was made on.
+    const NOT_RECORDED: [&str; 2] = ["dir", "port"];
+
+    fn names() -> impl Iterator<Item = (&'static str, &'static Setting)> {
+        all().flat_map(|setting| {
+            [Some(setting.name), setting.alias]
+                .into_iter()
+                .flatten()
+                .map(move |name| (name, setting))
+        })
+    }
+
+    fn recorded() -> BTreeMap<&'static str, &'static str> {
+        include_str!("../../tests/data/config-get-7.0.15.txt")
+            .lines()
+            .filter(|line| !line.starts_with('#'))
+            .map(|line| line.split_once('\t').unwrap())
+            .collect()
+    }
+
+    #[test]
+    fn names_are_unique_and_in_lower_case() {
+        let mut seen = BTreeSet::new();
+        for (name, _) in names() {
+            assert!(seen.insert(name), "{name} stands twice");
+            assert!(
+                name.bytes()
+                    .all(|b| b.is_ascii_lowercase() || b"-_".contains(&b)),
+                "{name}"
+            );
+        }
+    }
+
+    #[test]
+    fn defaults_are_those_of_redis_but_for_a_named_few() {
+        let recorded = recorded();
+        for (name, setting) in names() {
+            let ours = setting.default_value().print();
+            let is_different = DIFFERENT_DEFAULTS.iter().any(|(known, _)| *known == name);
+            match recorded.get(name) {
+                Some(theirs) if is_different => assert_ne!(ours, theirs.as_bytes(), "{name}"),
+                Some(theirs) => assert_eq!(ours, theirs.as_bytes(), "{name}"),
+                None => assert!(
+                    LATER_OR_OURS.contains(&name) || NOT_RECORDED.contains(&name),
+                    "{name}"
+                ),
+            }
+        }
+    }
+
+    #[test]
+    fn every_setting_of_redis_is_known() {
+        for name in recorded().keys() {
+            assert!(find(name.as_bytes()).is_some(), "{name}");
+        }
+    }
+
+    #[test]
+    fn every_row_says_what_becomes_of_it() {
+        for setting in all() {
+            let (Support::Honoured(text)
+            | Support::Inert(text)
+            | Support::NotHonoured(text)
+            | Support::Refused(text)) = setting.support;
+            assert!(text.len() > 10, "{}", setting.name);
+            assert!(
+                !text.ends_with('.'),
+                "{}: the text goes into a longer line",
+                setting.name
+            );
+        }
+    }
+
+    #[test]
+    fn a_name_is_found_without_case_and_by_its_alias() {
+        let (slot, setting, written) = find(b"Lua-Time-LIMIT").unwrap();
+        assert_eq!(
+            (setting.name, written),
+            ("busy-reply-threshold", "lua-time-limit")
+        );
+        assert_eq!(find(b"busy-reply-threshold").unwrap().0, slot);
+        assert!(find(b"nosuch").is_none());
+    }
+}

@@ -1,0 +1,219 @@
+//! The settings that the server honours: one row each, with its limits and its meaning.
+//!
+//! Adding a setting is a row here and a field in [`Settings`](super::Settings). Defaults and limits
+//! are those of Redis 7.0 unless the text says that they are ours. Rows are in the order of
+//! CONFIG GET.
+
+use super::setting::Change::{AtRuntime, AtStart};
+use super::setting::Support::Honoured;
+use super::setting::{Preset, Setting};
+use super::value::Kind;
+
+/// A count that fits Redis's `int`.
+pub(super) const COUNT: Kind = Kind::Integer {
+    min: 0,
+    max: i32::MAX as i64,
+};
+
+/// A count that fits 63 bits.
+pub(super) const LONG_COUNT: Kind = Kind::Integer {
+    min: 0,
+    max: i64::MAX,
+};
+
+/// A TCP port.
+pub(super) const PORT: Kind = Kind::Integer {
+    min: 0,
+    max: 65_535,
+};
+
+/// A buffer of a connection: from 1 MiB.
+const BUFFER: Kind = Kind::Memory {
+    min: 1 << 20,
+    max: i64::MAX as u64,
+};
+
+/// Who may use a guarded command.
+pub(super) const ACCESS: Kind = Kind::Choice(&["no", "yes", "local"]);
+
+/// See the module.
+pub(super) const HONOURED: &[Setting] = &[
+    Setting::new(
+        "bind",
+        Kind::Words { max: 16 },
+        "* -::*",
+        AtStart,
+        Honoured(
+            "the addresses to listen on: `*` is every IPv4 address, `::*` every IPv6 address, and an \
+             address after `-` may be missing",
+        ),
+    ),
+    Setting::new(
+        "busy-reply-threshold",
+        LONG_COUNT,
+        "5000",
+        AtRuntime,
+        Honoured(
+            "milliseconds after which a running script is answered with BUSY to others; 0 for never",
+        ),
+    )
+    .alias("lua-time-limit"),
+    Setting::new(
+        "client-output-buffer-limit",
+        Kind::OutputLimits,
+        "normal 0 0 0 slave 268435456 67108864 60 pubsub 33554432 8388608 60",
+        AtRuntime,
+        Honoured(
+            "unsent bytes after which a client is disconnected; `normal` and `pubsub` count, there \
+             are no replicas",
+        ),
+    ),
+    Setting::new(
+        "client-query-buffer-limit",
+        BUFFER,
+        "1gb",
+        AtRuntime,
+        Honoured("bytes of requests that a client may have unread before it is disconnected"),
+    ),
+    Setting::new(
+        "databases",
+        Kind::Integer { min: 1, max: i32::MAX as i64 },
+        "16",
+        AtStart,
+        Honoured("how many databases SELECT can choose from"),
+    ),
+    Setting::new(
+        "enable-debug-command",
+        ACCESS,
+        "no",
+        AtStart,
+        Honoured("who may use DEBUG: `no` one, `yes` everyone, `local` connections"),
+    ),
+    Setting::new(
+        "io-threads",
+        Kind::Integer { min: 1, max: 128 },
+        "1",
+        AtStart,
+        Honoured("worker threads; our own default is one for each core"),
+    )
+    .preset(Preset::Cores),
+    Setting::new(
+        "logfile",
+        Kind::Text,
+        "",
+        AtStart,
+        Honoured("where the log goes: a path, or an empty text for standard output"),
+    ),
+    Setting::new(
+        "loglevel",
+        Kind::Choice(&["debug", "verbose", "notice", "warning"]),
+        "notice",
+        AtRuntime,
+        Honoured("how much is logged"),
+    ),
+    Setting::new(
+        "lua-memory-limit",
+        Kind::Memory { min: 1 << 20, max: i64::MAX as u64 },
+        "64mb",
+        AtRuntime,
+        Honoured("our own: bytes that the Lua interpreter may hold before a script fails"),
+    ),
+    Setting::new(
+        "maxclients",
+        Kind::Integer { min: 1, max: u32::MAX as i64 },
+        "10000",
+        AtRuntime,
+        Honoured("connections at a time; one more is answered with an error and closed"),
+    ),
+    Setting::new(
+        "notify-keyspace-events",
+        Kind::Notify,
+        "",
+        AtRuntime,
+        Honoured("which changes of keys are published, by letters"),
+    ),
+    Setting::new(
+        "port",
+        PORT,
+        "6379",
+        AtStart,
+        Honoured("the TCP port; 0 for no TCP at all"),
+    ),
+    Setting::new(
+        "protected-mode",
+        Kind::Switch,
+        "yes",
+        AtRuntime,
+        Honoured("without a password, only peers on this machine are served"),
+    ),
+    Setting::new(
+        "proto-inline-max-size",
+        Kind::Memory { min: 1 << 10, max: 1 << 30 },
+        "64kb",
+        AtRuntime,
+        Honoured("our own: bytes of an inline command or of a request's header line"),
+    ),
+    Setting::new(
+        "proto-max-bulk-len",
+        BUFFER,
+        "512mb",
+        AtRuntime,
+        Honoured("bytes of one argument"),
+    ),
+    Setting::new(
+        "proto-max-multibulk-len",
+        Kind::Integer { min: 1, max: i32::MAX as i64 },
+        "2147483647",
+        AtRuntime,
+        Honoured("our own: arguments of one request; the default is Redis's fixed limit"),
+    ),
+    Setting::new(
+        "requirepass",
+        Kind::Text,
+        "",
+        AtRuntime,
+        Honoured("the password that AUTH asks for; an empty text for none"),
+    ),
+    Setting::new(
+        "script-cache-size",
+        Kind::Integer { min: 1, max: 1_000_000 },
+        "500",
+        AtRuntime,
+        Honoured("our own: how many scripts that came by EVAL are remembered for EVALSHA"),
+    ),
+    Setting::new(
+        "tcp-backlog",
+        COUNT,
+        "511",
+        AtStart,
+        Honoured("connections that may wait to be accepted"),
+    ),
+    Setting::new(
+        "tcp-keepalive",
+        COUNT,
+        "300",
+        AtRuntime,
+        Honoured("seconds of silence after which TCP asks whether a peer lives; 0 for never"),
+    ),
+    Setting::new(
+        "timeout",
+        COUNT,
+        "0",
+        AtRuntime,
+        Honoured("seconds after which an idle client is disconnected; 0 for never"),
+    ),
+    Setting::new(
+        "unixsocket",
+        Kind::Text,
+        "",
+        AtStart,
+        Honoured("the path of a Unix socket to listen on as well; an empty text for none"),
+    ),
+    Setting::new(
+        "unixsocketperm",
+        Kind::Permissions,
+        "0",
+        AtStart,
+        Honoured("the permissions of the Unix socket in octal; 0 leaves them to the system"),
+    ),
+];

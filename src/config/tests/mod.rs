@@ -1,0 +1,240 @@
+//! Tests of the configuration as a whole: CONFIG GET, CONFIG SET, and what the server reads.
+//!
+//! Small pieces are tested where they stand. What Redis answers was recorded from the real server.
+
+mod files;
+
+use std::path::PathBuf;
+
+use serde_json::Value as Json;
+
+use super::*;
+
+fn load_words(words: &[&str], standard_input: &str) -> Result<Loaded, StartupError> {
+    let words: Vec<OsString> = words.iter().map(OsString::from).collect();
+    Config::load(&words, &mut standard_input.as_bytes())
+}
+
+/// Loads a configuration from standard input alone.
+fn load_text(text: &str) -> Result<Loaded, StartupError> {
+    load_words(&["-"], text)
+}
+
+fn shown(config: &Config, name: &str) -> String {
+    let found = config.get(&[name.as_bytes()]);
+    assert_eq!(found.len(), 1, "{name}");
+    String::from_utf8(found[0].1.clone()).unwrap()
+}
+
+#[test]
+fn config_get_and_set_answer_as_redis_does() {
+    let config = Config::default();
+    let recorded = include_str!("../../../tests/data/config-set-7.0.15.txt");
+    let mut exchanges = 0;
+    for line in recorded.lines().filter(|line| !line.starts_with("# ")) {
+        let (words, reply) = line.split_once('\t').unwrap();
+        let words: Vec<String> = serde_json::from_str(words).unwrap();
+        let reply: Json = serde_json::from_str(reply).unwrap();
+        let arguments: Vec<&[u8]> = words[1..].iter().map(|word| word.as_bytes()).collect();
+        let answer = if words[0] == "GET" {
+            let pairs = config
+                .get(&arguments)
+                .into_iter()
+                .flat_map(|(name, value)| [name, value]);
+            let texts = pairs.map(|text| Json::from(String::from_utf8(text).unwrap()));
+            Json::Array(texts.collect())
+        } else {
+            let pairs: Vec<_> = arguments
+                .chunks_exact(2)
+                .map(|pair| (pair[0], pair[1]))
+                .collect();
+            match config.set(&pairs) {
+                Ok(()) => Json::from("+OK"),
+                Err(error) => Json::from(format!("-{error}")),
+            }
+        };
+        assert_eq!(answer, reply, "CONFIG {words:?}");
+        exchanges += 1;
+    }
+    assert!(exchanges > 150);
+}
+
+#[test]
+fn get_with_a_star_shows_each_listed_name_once() {
+    let found = Config::default().get(&[b"*", b"port", b"PORT", b"p*"]);
+    let names: Vec<_> = found
+        .iter()
+        .map(|(name, _)| String::from_utf8_lossy(name))
+        .collect();
+    for name in [
+        "port",
+        "lua-time-limit",
+        "busy-reply-threshold",
+        "slave-priority",
+        "locale-collate",
+    ] {
+        assert_eq!(
+            names.iter().filter(|known| *known == name).count(),
+            1,
+            "{name}"
+        );
+    }
+    assert!(!names.iter().any(|name| name == "watchdog-period"));
+    let rows = setting::all().filter(|row| row.display == Display::Listed);
+    assert_eq!(
+        names.len(),
+        rows.map(|row| 1 + usize::from(row.alias.is_some()))
+            .sum::<usize>()
+    );
+}
+
+#[test]
+fn set_reaches_what_the_server_reads() {
+    let config = Config::default();
+    let settings = &config.settings;
+    assert_eq!(settings.busy_reply_threshold_ms(), Some(5_000));
+    assert_eq!(settings.tcp_keepalive_s(), Some(300));
+    assert_eq!(settings.timeout_s(), None);
+    assert!(settings.protected_mode() && !settings.has_password());
+    assert_eq!(settings.loglevel(), LogLevel::Notice);
+    let pairs: [(&[u8], &[u8]); 15] = [
+        (b"lua-time-limit", b"0"),
+        (b"client-query-buffer-limit", b"2mb"),
+        (
+            b"client-output-buffer-limit",
+            b"normal 1kb 2 3 pubsub 4 5 6",
+        ),
+        (b"loglevel", b"warning"),
+        (b"lua-memory-limit", b"1mb"),
+        (b"maxclients", b"7"),
+        (b"notify-keyspace-events", b"Ex"),
+        (b"protected-mode", b"no"),
+        (b"proto-inline-max-size", b"1kb"),
+        (b"proto-max-bulk-len", b"1mb"),
+        (b"proto-max-multibulk-len", b"10"),
+        (b"requirepass", b"hush"),
+        (b"script-cache-size", b"3"),
+        (b"tcp-keepalive", b"0"),
+        (b"timeout", b"60"),
+    ];
+    config.set(&pairs).unwrap();
+    assert_eq!(settings.busy_reply_threshold_ms(), None);
+    assert_eq!(settings.client_query_buffer_limit(), 2 << 20);
+    let normal = OutputLimit {
+        hard_bytes: 1_024,
+        soft_bytes: 2,
+        soft_seconds: 3,
+    };
+    assert_eq!(settings.output_limit(ClientClass::Normal), normal);
+    assert_eq!(settings.output_limit(ClientClass::PubSub).hard_bytes, 4);
+    assert_eq!(settings.loglevel(), LogLevel::Warning);
+    assert_eq!(settings.lua_memory_limit(), 1 << 20);
+    assert_eq!(settings.maxclients(), 7);
+    assert_eq!(
+        settings.notify_keyspace_events(),
+        NotifyFlags::KEYEVENT | NotifyFlags::EXPIRED
+    );
+    assert!(!settings.protected_mode());
+    assert_eq!(settings.proto_inline_max_size(), 1_024);
+    assert_eq!(settings.proto_max_bulk_len(), 1 << 20);
+    assert_eq!(settings.proto_max_multibulk_len(), 10);
+    assert_eq!(settings.requirepass().as_deref(), Some(&b"hush"[..]));
+    assert_eq!(settings.script_cache_size(), 3);
+    assert_eq!(settings.tcp_keepalive_s(), None);
+    assert_eq!(settings.timeout_s(), Some(60));
+}
+
+#[test]
+fn every_level_is_read_back() {
+    let config = Config::default();
+    for (word, level) in [
+        (&b"debug"[..], LogLevel::Debug),
+        (b"verbose", LogLevel::Verbose),
+        (b"notice", LogLevel::Notice),
+        (b"warning", LogLevel::Warning),
+    ] {
+        config.set(&[(b"loglevel", word)]).unwrap();
+        assert_eq!(config.settings.loglevel(), level);
+    }
+}
+
+#[test]
+fn a_setting_that_is_not_honoured_cannot_be_switched_on() {
+    let config = Config::default();
+    let error = config
+        .set(&[(b"timeout", b"9"), (b"appendonly", b"yes")])
+        .unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "ERR CONFIG SET failed (possibly related to argument 'appendonly') - \
+         not honoured: nothing is kept on disk, a restart begins empty"
+    );
+    assert_eq!(shown(&config, "timeout"), "0");
+    assert_eq!(config.settings.timeout_s(), None);
+}
+
+#[test]
+fn the_settings_of_the_start_are_typed() {
+    let text = "bind 127.0.0.1 -::1 * ::* -lock.example\nport 0\nunixsocket /run/q.sock\n\
+                unixsocketperm 0770\ndatabases 3\ntcp-backlog 9\nio-threads 4\nlogfile q.log\n\
+                enable-debug-command local\n";
+    let settings = load_text(text).unwrap().config.settings;
+    let address = |host: &str| BindHost::Address(host.parse().unwrap());
+    let hosts: Vec<_> = settings.bind.iter().map(|bind| bind.host.clone()).collect();
+    let name = BindHost::Name("lock.example".to_owned());
+    assert_eq!(
+        hosts,
+        [
+            address("127.0.0.1"),
+            address("::1"),
+            address("0.0.0.0"),
+            address("::"),
+            name
+        ]
+    );
+    assert_eq!(settings.bind[0].presence, Presence::Required);
+    assert_eq!(settings.bind[1].presence, Presence::Optional);
+    assert_eq!(settings.port, TcpPort::Closed);
+    assert_eq!(settings.unixsocket, Some(PathBuf::from("/run/q.sock")));
+    assert_eq!(settings.unixsocketperm, Some(0o770));
+    assert_eq!(
+        (
+            settings.databases,
+            settings.tcp_backlog,
+            settings.io_threads
+        ),
+        (3, 9, 4)
+    );
+    assert_eq!(settings.logfile, Some(PathBuf::from("q.log")));
+    assert_eq!(settings.enable_debug_command, Access::Local);
+    let defaults = Config::default().settings;
+    assert_eq!(defaults.port, TcpPort::Fixed(6379));
+    assert_eq!(
+        (
+            defaults.unixsocket,
+            defaults.unixsocketperm,
+            defaults.logfile
+        ),
+        (None, None, None)
+    );
+    assert_eq!(defaults.enable_debug_command, Access::Nobody);
+    assert!(defaults.io_threads >= 1);
+}
+
+#[test]
+fn a_chosen_port_is_shown() {
+    let config = Config::default()
+        .sibling("127.0.0.1 ::1", TcpPort::SystemChosen)
+        .unwrap();
+    assert_eq!(shown(&config, "port"), "0");
+    config.note_chosen_port(40_000);
+    assert_eq!(shown(&config, "port"), "40000");
+    assert_eq!(config.settings.port, TcpPort::SystemChosen);
+    assert_eq!(config.settings.bind.len(), 2);
+    let addresses = "a ".repeat(17);
+    assert!(
+        Config::default()
+            .sibling(addresses.trim(), TcpPort::Closed)
+            .is_err()
+    );
+}
