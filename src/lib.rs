@@ -1,5 +1,6 @@
 //! Quintlock: a Redis-compatible in-memory server made for locks.
 
+pub mod cli;
 pub mod clock;
 pub mod command;
 pub mod config;
