@@ -17,13 +17,13 @@ use crate::error::StartupError;
 pub(super) struct Arguments {
     /// The configuration file.
     pub(super) file: Option<PathBuf>,
-    /// How often standard input is asked for: more than once is once.
+    /// Whether standard input holds a configuration too.
     pub(super) standard_input: Option<StandardInput>,
     /// Name and values of each option, as a line of a file would have them.
     pub(super) options: Vec<Vec<Vec<u8>>>,
 }
 
-/// Standard input holds a configuration.
+/// Standard input is asked for; asking twice is asking once.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct StandardInput;
 
