@@ -4,6 +4,8 @@
 //! shard locks of its keys; every other script runs in the sandboxed Lua 5.1 of `lua` while
 //! the keyspace stands still. Both reach commands through [`Calls`] and nothing else.
 
+pub mod native;
+
 use crate::error::CommandError;
 use crate::resp::reply::Reply;
 

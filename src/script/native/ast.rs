@@ -1,0 +1,228 @@
+//! The syntax tree of a native script.
+//!
+//! Names are already resolved: a local is a [`Local`] with a slot in the run's register file and
+//! an index among the script's declarations, a global is a node of its own. A tree that exists
+//! is inside the language subset; whether its keys are provable is decided by `check`.
+
+use std::ops::Range;
+
+/// A line of the script, counted from 1.
+pub(super) type Line = u32;
+
+/// Statements in order.
+pub(super) type Block = Vec<Statement>;
+
+/// A compiled script before and after its check.
+pub(super) struct Script {
+    pub(super) body: Block,
+    /// What is known of each declared local, in order of declaration.
+    pub(super) declarations: Vec<Declaration>,
+    /// How many locals are alive at once, at most.
+    pub(super) slots: usize,
+}
+
+/// A declared local variable.
+pub(super) struct Declaration {
+    pub(super) name: Box<str>,
+    pub(super) origin: Origin,
+    /// Whether some assignment gives it another value later.
+    pub(super) is_assigned: bool,
+}
+
+/// What the first value of a local is, as far as the proofs need it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// An element of KEYS, or nil.
+    Key,
+    /// The value of a command, an argument or a literal: no table built by the script.
+    Plain,
+    /// An integer that a loop counts.
+    Counter,
+    /// The value of the local with this index among the declarations, at that moment.
+    CopyOf(usize),
+    /// Anything.
+    Unknown,
+}
+
+/// A use of a local variable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Local {
+    /// Register that holds the value.
+    pub(super) slot: usize,
+    /// Index into [`Script::declarations`].
+    pub(super) declaration: usize,
+}
+
+/// The two tables that every script is given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Input {
+    Keys,
+    Argv,
+}
+
+#[derive(Debug)]
+pub(super) enum Statement {
+    /// `local a, b = x, y`: the locals take consecutive slots. Surplus values are computed and
+    /// dropped, missing ones are nil.
+    Local {
+        first_slot: usize,
+        count: usize,
+        values: Vec<Expr>,
+    },
+    /// `a, b = x, y`
+    Assign {
+        targets: Vec<Local>,
+        values: Vec<Expr>,
+    },
+    /// An expression whose value is dropped; the grammar admits calls only.
+    Evaluate(Expr),
+    /// `do ... end`
+    Do(Block),
+    If {
+        arms: Vec<(Expr, Block)>,
+        otherwise: Block,
+    },
+    /// `for i, v in ipairs(list) do`; `slots` are those of the declared names.
+    ForEach {
+        slots: Range<usize>,
+        list: Iterated,
+        body: Block,
+    },
+    /// `for i = start, limit, step do` with `start` and `limit` known before the loop.
+    Count {
+        slot: usize,
+        start: Bound,
+        limit: Bound,
+        step: f64,
+        body: Block,
+    },
+    Break,
+    /// Only the first value is answered; the others are computed.
+    Return(Vec<Expr>),
+}
+
+/// What `ipairs` walks.
+#[derive(Debug)]
+pub(super) enum Iterated {
+    Input(Input),
+    Value { list: Expr, line: Line },
+}
+
+/// An end of a counting loop: a literal, or the length of KEYS or ARGV plus a literal.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Bound {
+    pub(super) length_of: Option<Input>,
+    pub(super) offset: f64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Arithmetic {
+    Add,
+    Subtract,
+    Multiply,
+    Divide,
+    Modulo,
+}
+
+/// An ordering as Lua runs it: `a > b` is `b < a`, with the operands computed in written order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Order {
+    Less,
+    LessOrEqual,
+    Greater,
+    GreaterOrEqual,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Equality {
+    Equal,
+    NotEqual,
+}
+
+#[derive(Debug)]
+pub(super) enum Expr {
+    Nil,
+    Boolean(bool),
+    Number(f64),
+    Text(Box<[u8]>),
+    Local(Local),
+    /// `KEYS[2]`; the index is none of the list's where the literal is no positive integer.
+    Element {
+        input: Input,
+        index: Option<usize>,
+    },
+    /// `KEYS[i]` with a local as index.
+    ElementAt {
+        input: Input,
+        index: Local,
+    },
+    /// `#KEYS`
+    InputLength(Input),
+    /// `#value`
+    Length(Box<Operand>, Line),
+    /// `value.ok`, `value["err"]`
+    Field(Box<Operand>, Field, Line),
+    /// `value[1]`, `value[i]`
+    Item(Box<Operand>, Box<Expr>, Line),
+    Not(Box<Expr>),
+    Negate(Box<Operand>, Line),
+    And(Box<Expr>, Box<Expr>),
+    Or(Box<Expr>, Box<Expr>),
+    Equality(Equality, Box<Expr>, Box<Expr>),
+    Order(Order, Box<Expr>, Box<Expr>, Line),
+    Arithmetic(Arithmetic, Box<(Operand, Operand)>, Line),
+    /// `a .. b .. c`: all operands are computed, then joined from the right.
+    Concat(Vec<Operand>, Line),
+    Table {
+        items: Vec<Expr>,
+        fields: Vec<(Field, Expr)>,
+    },
+    Command(Box<Command>),
+    Builtin(Builtin, Box<Expr>),
+}
+
+/// The two fields that replies have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Field {
+    Ok,
+    Err,
+}
+
+/// Functions of one argument that cannot fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Builtin {
+    ToNumber,
+    ToString,
+    Type,
+    StatusReply,
+    ErrorReply,
+}
+
+/// An operand that an error message may have to name.
+#[derive(Debug)]
+pub(super) struct Operand {
+    pub(super) expr: Expr,
+    /// As Lua names it: `local 'x' `, `field '?' `, or nothing.
+    pub(super) name: Box<str>,
+}
+
+/// `redis.call("set", KEYS[1], ...)`
+#[derive(Debug)]
+pub(super) struct Command {
+    pub(super) on_error: OnError,
+    /// As the script wrote it.
+    pub(super) name: Box<[u8]>,
+    pub(super) args: Vec<Expr>,
+    /// `unpack(KEYS)` behind the other arguments.
+    pub(super) unpacked: Option<(Input, Line)>,
+    pub(super) line: Line,
+}
+
+/// What a failing command does to the script.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum OnError {
+    /// `redis.call`
+    Raise,
+    /// `redis.pcall`
+    Return,
+}

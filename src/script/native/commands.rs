@@ -1,0 +1,98 @@
+//! The commands a native script may run, and where their keys stand.
+//!
+//! A command is listed only if its keys stand at fixed places whatever its options are, so that
+//! the keys a script touches can be proved when it is loaded.
+
+/// Which arguments of a command are keys, the command's name not counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyPositions {
+    /// None of them.
+    None,
+    /// The first.
+    First,
+    /// All.
+    All,
+    /// The first, third, fifth and so on.
+    EveryOther,
+}
+
+impl KeyPositions {
+    /// Whether the argument at `index` (the first is 0) is a key.
+    pub(super) fn contains(self, index: usize) -> bool {
+        match self {
+            KeyPositions::None => false,
+            KeyPositions::First => index == 0,
+            KeyPositions::All => true,
+            KeyPositions::EveryOther => index.is_multiple_of(2),
+        }
+    }
+}
+
+/// Where the keys of the command `name` (any case) stand; `None` if a native script may not
+/// run it.
+pub fn native_keys(name: &[u8]) -> Option<KeyPositions> {
+    COMMANDS
+        .iter()
+        .find(|(_, names)| {
+            names
+                .iter()
+                .any(|known| name.eq_ignore_ascii_case(known.as_bytes()))
+        })
+        .map(|(keys, _)| *keys)
+}
+
+const COMMANDS: [(KeyPositions, &[&str]); 4] = [
+    (KeyPositions::None, &["publish"]),
+    (
+        KeyPositions::First,
+        &[
+            "get",
+            "set",
+            "setnx",
+            "setex",
+            "psetex",
+            "getset",
+            "getdel",
+            "getex",
+            "strlen",
+            "append",
+            "getrange",
+            "type",
+            "expire",
+            "pexpire",
+            "expireat",
+            "pexpireat",
+            "persist",
+            "ttl",
+            "pttl",
+            "expiretime",
+            "pexpiretime",
+            "incr",
+            "incrby",
+            "decr",
+            "decrby",
+            "delex",
+            "delifeq",
+        ],
+    ),
+    (KeyPositions::All, &["del", "unlink", "exists", "mget"]),
+    (KeyPositions::EveryOther, &["mset", "msetnx"]),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_found_in_any_case() {
+        assert_eq!(native_keys(b"GeT"), Some(KeyPositions::First));
+        assert_eq!(native_keys(b"gets"), None);
+        assert_eq!(native_keys(b"SELECT"), None);
+    }
+
+    #[test]
+    fn mset_has_a_key_at_every_other_place() {
+        let keys = native_keys(b"mset").unwrap();
+        assert!(keys.contains(0) && !keys.contains(1) && keys.contains(2));
+    }
+}

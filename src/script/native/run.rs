@@ -1,0 +1,500 @@
+//! Runs a checked script.
+//!
+//! The tree is walked as it is: `exec` for statements, `eval` for expressions. A run cannot fail
+//! in a way that Lua would not, takes time linear in its arguments, and touches no key but those
+//! the check proved.
+
+use smallvec::SmallVec;
+
+use super::ast::{
+    Bound, Builtin, Command, Expr, Field, Input, Iterated, Line, OnError, Operand, Script,
+    Statement,
+};
+use super::value::{Tables, Text, Value, one_line};
+use super::{JOINED_BYTES_MAX, UNPACKED_MAX, number, operation};
+use crate::error::CommandError;
+use crate::resp::reply::{Blob, Reply};
+use crate::script::Calls;
+
+/// One run of a script.
+pub(super) struct Run<'a, C: Calls + ?Sized> {
+    pub(super) keys: &'a [&'a [u8]],
+    pub(super) argv: &'a [&'a [u8]],
+    pub(super) calls: &'a mut C,
+    locals: SmallVec<[Value<'a>; 8]>,
+    tables: Tables,
+    join_budget: usize,
+}
+
+/// An error that ends the script: the line of the reply without its position, code first.
+struct Raised {
+    message: Vec<u8>,
+    line: Line,
+}
+
+type Evaluated<'a> = Result<Value<'a>, Box<Raised>>;
+
+/// Where control goes behind a statement.
+enum Flow<'a> {
+    Next,
+    Break,
+    Return(Value<'a>),
+}
+
+fn runtime_error(line: Line, text: &str) -> Box<Raised> {
+    let message = CommandError::general(format_args!("user_script:{line}: {text}")).to_string();
+    Box::new(Raised {
+        message: message.into_bytes(),
+        line,
+    })
+}
+
+impl<'a, C: Calls + ?Sized> Run<'a, C> {
+    pub(super) fn new(
+        slots: usize,
+        keys: &'a [&'a [u8]],
+        argv: &'a [&'a [u8]],
+        calls: &'a mut C,
+    ) -> Self {
+        Run {
+            keys,
+            argv,
+            calls,
+            locals: (0..slots).map(|_| Value::Nil).collect(),
+            tables: Tables::default(),
+            join_budget: JOINED_BYTES_MAX,
+        }
+    }
+
+    /// Runs the script and answers with its value or its error.
+    pub(super) fn answer(&mut self, script: &'a Script, sha1_hex: &str) -> Reply {
+        match self.exec_block(&script.body) {
+            Ok(Flow::Return(value)) => value.into_reply(),
+            Ok(Flow::Next | Flow::Break) => Reply::Null,
+            Err(raised) => {
+                let mut line = one_line(&raised.message).into_owned();
+                let place = format!(" script: {sha1_hex}, on @user_script:{}.", raised.line);
+                line.extend_from_slice(place.as_bytes());
+                Reply::Error(line.into())
+            }
+        }
+    }
+
+    fn exec_block(&mut self, block: &'a [Statement]) -> Result<Flow<'a>, Box<Raised>> {
+        for statement in block {
+            match self.exec(statement)? {
+                Flow::Next => {}
+                leaving => return Ok(leaving),
+            }
+        }
+        Ok(Flow::Next)
+    }
+
+    fn exec(&mut self, statement: &'a Statement) -> Result<Flow<'a>, Box<Raised>> {
+        match statement {
+            Statement::Local {
+                first_slot,
+                count,
+                values,
+            } => {
+                let mut values = self.eval_all(values)?.into_iter();
+                for slot in *first_slot..first_slot + count {
+                    self.set_local(slot, values.next().unwrap_or(Value::Nil));
+                }
+            }
+            Statement::Assign { targets, values } => {
+                let mut values = self.eval_all(values)?;
+                values.resize(targets.len(), Value::Nil);
+                // Lua stores from the last target to the first, which shows in `a, a = 1, 2`.
+                for (target, value) in targets.iter().zip(values).rev() {
+                    self.set_local(target.slot, value);
+                }
+            }
+            Statement::Evaluate(expr) => {
+                self.eval(expr)?;
+            }
+            Statement::Do(body) => return self.exec_block(body),
+            Statement::If { arms, otherwise } => {
+                for (condition, body) in arms {
+                    if self.eval(condition)?.is_true() {
+                        return self.exec_block(body);
+                    }
+                }
+                return self.exec_block(otherwise);
+            }
+            Statement::ForEach { slots, list, body } => {
+                return self.for_each(slots.clone(), list, body);
+            }
+            Statement::Count {
+                slot,
+                start,
+                limit,
+                step,
+                body,
+            } => {
+                let bounds = (self.bound(*start), self.bound(*limit));
+                return self.count(*slot, bounds, *step, body);
+            }
+            Statement::Break => return Ok(Flow::Break),
+            Statement::Return(values) => {
+                let first = self.eval_all(values)?.into_iter().next();
+                return Ok(Flow::Return(first.unwrap_or(Value::Nil)));
+            }
+        }
+        Ok(Flow::Next)
+    }
+
+    fn set_local(&mut self, slot: usize, value: Value<'a>) {
+        if let Some(local) = self.locals.get_mut(slot) {
+            *local = value;
+        }
+    }
+
+    fn for_each(
+        &mut self,
+        slots: std::ops::Range<usize>,
+        list: &'a Iterated,
+        body: &'a [Statement],
+    ) -> Result<Flow<'a>, Box<Raised>> {
+        let list = match list {
+            Iterated::Input(input) => Err(self.input(*input)),
+            Iterated::Value { list, line } => match self.eval(list)? {
+                Value::Table(table) => Ok(table),
+                other => {
+                    let got = other.type_name();
+                    let text = format!("bad argument #1 to 'ipairs' (table expected, got {got})");
+                    return Err(runtime_error(*line, &text));
+                }
+            },
+        };
+        for index in 0.. {
+            let item = match &list {
+                Err(input) => input
+                    .get(index)
+                    .map_or(Value::Nil, |bytes| Value::Text(Text::Borrowed(bytes))),
+                Ok(table) => table.item(index),
+            };
+            if matches!(item, Value::Nil) {
+                break;
+            }
+            let control = [Value::Number((index + 1) as f64), item];
+            let mut control = control.into_iter();
+            for slot in slots.clone() {
+                self.set_local(slot, control.next().unwrap_or(Value::Nil));
+            }
+            match self.exec_block(body)? {
+                Flow::Next => {}
+                Flow::Break => break,
+                leaving => return Ok(leaving),
+            }
+        }
+        Ok(Flow::Next)
+    }
+
+    fn count(
+        &mut self,
+        slot: usize,
+        (start, limit): (f64, f64),
+        step: f64,
+        body: &'a [Statement],
+    ) -> Result<Flow<'a>, Box<Raised>> {
+        let mut counter = start;
+        while if step > 0.0 {
+            counter <= limit
+        } else {
+            counter >= limit
+        } {
+            self.set_local(slot, Value::Number(counter));
+            match self.exec_block(body)? {
+                Flow::Next => {}
+                Flow::Break => break,
+                leaving => return Ok(leaving),
+            }
+            counter += step;
+        }
+        Ok(Flow::Next)
+    }
+
+    fn bound(&self, bound: Bound) -> f64 {
+        bound.offset
+            + bound
+                .length_of
+                .map_or(0.0, |input| self.input(input).len() as f64)
+    }
+
+    fn input(&self, input: Input) -> &'a [&'a [u8]] {
+        match input {
+            Input::Keys => self.keys,
+            Input::Argv => self.argv,
+        }
+    }
+
+    fn element(&self, input: Input, index: Option<usize>) -> Value<'a> {
+        index
+            .and_then(|index| self.input(input).get(index))
+            .map_or(Value::Nil, |bytes| Value::Text(Text::Borrowed(bytes)))
+    }
+
+    fn local(&self, slot: usize) -> Value<'a> {
+        self.locals.get(slot).cloned().unwrap_or(Value::Nil)
+    }
+
+    fn eval_all(&mut self, exprs: &'a [Expr]) -> Result<SmallVec<[Value<'a>; 4]>, Box<Raised>> {
+        exprs.iter().map(|expr| self.eval(expr)).collect()
+    }
+
+    fn eval(&mut self, expr: &'a Expr) -> Evaluated<'a> {
+        Ok(match expr {
+            Expr::Nil => Value::Nil,
+            Expr::Boolean(value) => Value::Boolean(*value),
+            Expr::Number(value) => Value::Number(*value),
+            Expr::Text(bytes) => Value::Text(Text::Borrowed(bytes)),
+            Expr::Local(local) => self.local(local.slot),
+            Expr::Element { input, index } => self.element(*input, *index),
+            Expr::ElementAt { input, index } => {
+                let index = self.list_index(index.slot);
+                self.element(*input, index)
+            }
+            Expr::InputLength(input) => Value::Number(self.input(*input).len() as f64),
+            Expr::Not(operand) => Value::Boolean(!self.eval(operand)?.is_true()),
+            Expr::And(left, right) => {
+                let left = self.eval(left)?;
+                if left.is_true() {
+                    self.eval(right)?
+                } else {
+                    left
+                }
+            }
+            Expr::Or(left, right) => {
+                let left = self.eval(left)?;
+                if left.is_true() {
+                    left
+                } else {
+                    self.eval(right)?
+                }
+            }
+            Expr::Equality(equality, left, right) => {
+                let (left, right) = (self.eval(left)?, self.eval(right)?);
+                Value::Boolean(left.equals(&right) == (*equality == super::ast::Equality::Equal))
+            }
+            Expr::Order(order, left, right, line) => {
+                let (left, right) = (self.eval(left)?, self.eval(right)?);
+                let holds = operation::order(*order, &left, &right);
+                Value::Boolean(holds.map_err(|text| runtime_error(*line, &text))?)
+            }
+            Expr::Command(command) => return self.command(command),
+            Expr::Builtin(builtin, argument) => {
+                let argument = self.eval(argument)?;
+                self.builtin(*builtin, argument)
+            }
+            Expr::Length(..)
+            | Expr::Field(..)
+            | Expr::Item(..)
+            | Expr::Negate(..)
+            | Expr::Arithmetic(..)
+            | Expr::Concat(..)
+            | Expr::Table { .. } => return self.eval_rare(expr),
+        })
+    }
+
+    /// The nodes that compare-and-delete does without; apart, so that `eval` stays small.
+    #[inline(never)]
+    fn eval_rare(&mut self, expr: &'a Expr) -> Evaluated<'a> {
+        let (line, result) = match expr {
+            Expr::Arithmetic(operation, operands, line) => {
+                let (left, right) = (&operands.0, &operands.1);
+                let (a, b) = (self.eval(&left.expr)?, self.eval(&right.expr)?);
+                let result = operation::arithmetic(*operation, (&a, &left.name), (&b, &right.name));
+                (*line, result.map(Value::Number))
+            }
+            Expr::Negate(operand, line) => {
+                let value = self.eval(&operand.expr)?;
+                (
+                    *line,
+                    operation::negate(&value, &operand.name).map(Value::Number),
+                )
+            }
+            Expr::Concat(operands, line) => {
+                let mut values = Vec::with_capacity(operands.len());
+                for operand in operands {
+                    values.push((self.eval(&operand.expr)?, &*operand.name));
+                }
+                (
+                    *line,
+                    operation::concat(values, &mut self.join_budget).map(Value::Text),
+                )
+            }
+            Expr::Length(operand, line) => (*line, self.length(operand)?),
+            Expr::Field(operand, field, line) => (
+                *line,
+                self.eval_indexed(operand)?
+                    .map(|table| match (table, field) {
+                        (Some(table), Field::Ok) => table.ok(),
+                        (Some(table), Field::Err) => table.err(),
+                        (None, _) => Value::Nil,
+                    }),
+            ),
+            Expr::Item(operand, index, line) => {
+                let table = self.eval_indexed(operand)?;
+                let index = self.eval(index)?;
+                (*line, table.map(|table| item(table, &index)))
+            }
+            Expr::Table { items, fields } => return self.table(items, fields),
+            other => return self.eval(other),
+        };
+        result.map_err(|text| runtime_error(line, &text))
+    }
+
+    /// The table that an index is applied to. A string has no field that a script of the subset
+    /// can name, so it counts as an empty table.
+    fn eval_indexed(
+        &mut self,
+        operand: &'a Operand,
+    ) -> Result<Result<Option<super::value::Table<'a>>, String>, Box<Raised>> {
+        Ok(match self.eval(&operand.expr)? {
+            Value::Table(table) => Ok(Some(table)),
+            Value::Text(_) => Ok(None),
+            other => Err(operation::wrong_type("index", &other, &operand.name)),
+        })
+    }
+
+    fn length(&mut self, operand: &'a Operand) -> Result<Result<Value<'a>, String>, Box<Raised>> {
+        Ok(match self.eval(&operand.expr)? {
+            Value::Table(table) => Ok(Value::Number(table.length() as f64)),
+            Value::Text(text) => Ok(Value::Number(text.bytes().len() as f64)),
+            other => Err(operation::wrong_type(
+                "get length of",
+                &other,
+                &operand.name,
+            )),
+        })
+    }
+
+    fn list_index(&self, slot: usize) -> Option<usize> {
+        match self.locals.get(slot) {
+            Some(Value::Number(index)) => operation::list_index(*index),
+            _ => None,
+        }
+    }
+
+    fn table(&mut self, items: &'a [Expr], fields: &'a [(Field, Expr)]) -> Evaluated<'a> {
+        let items = self.eval_all(items)?.into_vec();
+        let (mut ok, mut err) = (Value::Nil, Value::Nil);
+        for (field, expr) in fields {
+            match field {
+                Field::Ok => ok = self.eval(expr)?,
+                Field::Err => err = self.eval(expr)?,
+            }
+        }
+        Ok(self.tables.composite(items, ok, err))
+    }
+
+    fn builtin(&mut self, builtin: Builtin, argument: Value<'a>) -> Value<'a> {
+        match (builtin, argument) {
+            (Builtin::ToNumber, value) => value.to_number().map_or(Value::Nil, Value::Number),
+            (Builtin::Type, value) => Value::Text(Text::Borrowed(value.type_name().as_bytes())),
+            (Builtin::ToString, Value::Table(table)) => Value::Text(table.address().into()),
+            (Builtin::ToString, value) => Value::Text(match value.into_text() {
+                Ok(text) => text,
+                Err(Value::Boolean(true)) => Text::Borrowed(b"true"),
+                Err(Value::Boolean(false)) => Text::Borrowed(b"false"),
+                Err(_) => Text::Borrowed(b"nil"),
+            }),
+            (Builtin::StatusReply, Value::Text(line)) => self.tables.status(line),
+            (Builtin::ErrorReply, Value::Text(line)) => {
+                let line = error_line(line.bytes());
+                self.tables.error(line.into())
+            }
+            (Builtin::StatusReply | Builtin::ErrorReply, _) => {
+                let error = CommandError::general("wrong number or type of arguments");
+                self.tables.reply(error.into_reply())
+            }
+        }
+    }
+
+    fn command(&mut self, command: &'a Command) -> Evaluated<'a> {
+        let mut args: SmallVec<[Value<'a>; 8]> = SmallVec::new();
+        for arg in &command.args {
+            args.push(self.eval(arg)?);
+        }
+        let unpacked: &'a [&'a [u8]] = match command.unpacked {
+            Some((input, line)) => {
+                let input = self.input(input);
+                if input.len() > UNPACKED_MAX {
+                    return Err(runtime_error(line, "too many results to unpack"));
+                }
+                input
+            }
+            None => &[],
+        };
+        match self.call(&command.name, &mut args, unpacked) {
+            Ok(Reply::Error(line)) => self.failed(command, line.into_owned()),
+            Ok(reply) => Ok(self.tables.reply(reply)),
+            Err(error) => self.failed(command, error.to_string().into_bytes()),
+        }
+    }
+
+    fn call(
+        &mut self,
+        name: &[u8],
+        args: &mut [Value<'a>],
+        unpacked: &[&[u8]],
+    ) -> Result<Reply, CommandError> {
+        for arg in args.iter_mut() {
+            if let Value::Number(number) = arg {
+                *arg = Value::Text(Text::Inline(number::argument(*number)));
+            }
+        }
+        let mut request: SmallVec<[&[u8]; 10]> = SmallVec::new();
+        request.push(name);
+        for arg in args.iter() {
+            match arg {
+                Value::Text(text) => request.push(text.bytes()),
+                _ => {
+                    return Err(CommandError::general(
+                        "Lua redis lib command arguments must be strings or integers",
+                    ));
+                }
+            }
+        }
+        request.extend_from_slice(unpacked);
+        self.calls.call(&request)
+    }
+
+    fn failed(&mut self, command: &Command, message: Vec<u8>) -> Evaluated<'a> {
+        match command.on_error {
+            OnError::Raise => Err(Box::new(Raised {
+                message,
+                line: command.line,
+            })),
+            OnError::Return => Ok(self.tables.error(Blob::from_vec(message).into())),
+        }
+    }
+}
+
+fn item<'a>(table: Option<super::value::Table<'a>>, index: &Value<'_>) -> Value<'a> {
+    match (table, index) {
+        (Some(table), Value::Number(index)) => {
+            operation::list_index(*index).map_or(Value::Nil, |index| table.item(index))
+        }
+        _ => Value::Nil,
+    }
+}
+
+/// What `redis.error_reply` makes of its text: one leading `-` is dropped, and a text of one
+/// word is given the general code.
+fn error_line(text: &[u8]) -> Blob {
+    let text = text.split(|&byte| byte == 0).next().unwrap_or_default();
+    let text = text.strip_prefix(b"-").unwrap_or(text);
+    let end = text
+        .iter()
+        .rposition(|byte| !matches!(byte, b'\r' | b'\n'))
+        .map_or(0, |at| at + 1);
+    let text = text.get(..end).unwrap_or_default();
+    let mut line = Blob::new();
+    if !text.contains(&b' ') {
+        line.extend_from_slice(b"ERR ");
+    }
+    line.extend_from_slice(text);
+    line
+}
