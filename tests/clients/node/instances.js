@@ -91,6 +91,10 @@ const running = new Set();
 process.on('exit', () => {
   for (const child of running) child.kill('SIGKILL');
 });
+for (const signal of ['SIGINT', 'SIGTERM']) {
+  // A signal ends a process without its exit handlers, and the servers would stay behind.
+  process.once(signal, () => process.exit(1));
+}
 
 function launch(program, options) {
   // A server keeps its files in its working directory, so each gets an empty one.
