@@ -1,0 +1,13 @@
+//! What the integration tests stand on: a client that checks every byte it reads, the servers it
+//! can talk to, and the notation in which the transcripts are written.
+//!
+//! Nothing here knows a command; what a server should answer stands in the transcripts.
+
+pub(crate) mod client;
+pub(crate) mod frame;
+pub(crate) mod pattern;
+pub(crate) mod replay;
+pub(crate) mod target;
+pub(crate) mod transcript;
+pub(crate) mod update;
+pub(crate) mod words;
