@@ -126,11 +126,17 @@ impl Connection {
 }
 
 /// Asks redis-protocol whether `wire` is exactly one reply of the version it looks like.
+///
+/// Its RESP3 sets are hash sets, which cannot hold the maps that COMMAND INFO puts in one: such a
+/// reply is put to it with arrays in the place of sets.
 fn consult_oracle(frame: &Frame, wire: &[u8]) -> Result<(), String> {
-    let decoded = if frame.is_resp3() {
-        resp3::decode::complete::decode(wire).map(|found| found.map(|(_, length)| length))
-    } else {
+    let decoded = if !frame.is_resp3() {
         resp2::decode::decode(wire).map(|found| found.map(|(_, length)| length))
+    } else if frame.has_aggregate_in_set() {
+        let arrays = frame.with_arrays_for_sets().encode();
+        resp3::decode::complete::decode(&arrays).map(|found| found.map(|(_, length)| length))
+    } else {
+        resp3::decode::complete::decode(wire).map(|found| found.map(|(_, length)| length))
     };
     match decoded {
         Ok(Some(length)) if length == wire.len() => Ok(()),

@@ -127,6 +127,27 @@ impl Frame {
         }
     }
 
+    /// Whether a set in this frame holds an aggregate.
+    pub(crate) fn has_aggregate_in_set(&self) -> bool {
+        let Frame::Aggregate(kind, children) = self else {
+            return false;
+        };
+        let is_aggregate = |child: &Frame| matches!(child, Frame::Aggregate(..));
+        (*kind == b'~' && children.iter().any(is_aggregate))
+            || children.iter().any(Frame::has_aggregate_in_set)
+    }
+
+    /// This frame with an array in the place of every set.
+    pub(crate) fn with_arrays_for_sets(&self) -> Frame {
+        match self {
+            Frame::Aggregate(kind, children) => Frame::Aggregate(
+                if *kind == b'~' { b'*' } else { *kind },
+                children.iter().map(Frame::with_arrays_for_sets).collect(),
+            ),
+            other => other.clone(),
+        }
+    }
+
     fn write_nested(&self, out: &mut String) {
         match self {
             Frame::Line(kind, text) => {

@@ -23,6 +23,10 @@ pub(crate) fn rewrite(text: &str, transcript: &Transcript, report: &Report) -> S
             {
                 dropped.extend(exchange.replies.iter().map(|reply| reply.line));
                 let lines = replies(section, exchange, report);
+                assert!(
+                    !lines.iter().any(|line| line.contains("(malformed: ")),
+                    "no update from a reply that is none: {lines:?}"
+                );
                 inserted.insert(exchange.line, lines);
             }
         }
