@@ -343,7 +343,10 @@ impl Parser<'_> {
         if self.token == Token::Symbol("(") && self.token_line != self.last_line {
             return Err(self.refuse("a line break in front of a call's parenthesis"));
         }
-        self.expect("(")
+        if !self.accept("(")? {
+            return Err(self.refuse("a function is used without calling it"));
+        }
+        Ok(())
     }
 
     fn builtin_call(&mut self, builtin: Builtin) -> Result<Expr, NotNative> {

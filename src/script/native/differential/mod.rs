@@ -1,1 +1,39 @@
-//! x
+//! Native scripts beside another way to run them.
+//!
+//! [`Case`] is a keyspace with KEYS and ARGV, drawn at random for a script; [`Memory`] is the
+//! small keyspace that scripts of a test reach; [`Observed`] is what is left to compare: the
+//! reply and the keyspace. The tests here compare with a real server where `REAL_REDIS` names
+//! one (`host:port`), else with what it answered when `tests/scripts/native-cases.txt` was
+//! written. The corpus is `tests/scripts/locks`.
+
+mod case;
+mod corpus;
+mod memory;
+mod mutation;
+mod real;
+
+pub(crate) use self::case::{Case, Held, KEY_NAMES, Observed, Seed, Timing};
+pub(crate) use self::memory::Memory;
+
+use super::Program;
+
+/// Where the clock of a run without a server stands: some day in 2027, Unix milliseconds.
+pub(crate) const NOW_UNIX_MS: i64 = 1_800_000_000_000;
+
+/// Runs `program` on `case` at `now_unix_ms`.
+pub(crate) fn run_native(
+    program: &Program,
+    case: &Case,
+    body: &[u8],
+    now_unix_ms: i64,
+) -> Observed {
+    let sha1_hex = sha1_smol::Sha1::from(body).digest().to_string();
+    let keys: Vec<&[u8]> = case.keys.iter().map(Vec::as_slice).collect();
+    let argv: Vec<&[u8]> = case.argv.iter().map(Vec::as_slice).collect();
+    let mut memory = Memory::load(case, now_unix_ms);
+    let reply = program.run(&sha1_hex, &keys, &argv, &mut memory);
+    Observed {
+        reply,
+        keyspace: memory.dump(),
+    }
+}
