@@ -187,7 +187,7 @@ fn without_trailing_zeros(digits: &str) -> &str {
 /// becomes the smallest one, as the conversion instruction of x86-64 does it.
 pub(super) fn truncate(value: f64) -> i64 {
     const LIMIT: f64 = 9_223_372_036_854_775_808.0;
-    if value >= -LIMIT && value < LIMIT {
+    if (-LIMIT..LIMIT).contains(&value) {
         value as i64
     } else {
         i64::MIN

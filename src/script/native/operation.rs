@@ -130,7 +130,7 @@ pub(super) fn wrong_type(attempt: &str, value: &Value<'_>, name: &str) -> String
 /// The place of a list's item that Lua's index `index` means, counted from 0.
 pub(super) fn list_index(index: f64) -> Option<usize> {
     const LIMIT: f64 = 4_294_967_296.0;
-    (index >= 1.0 && index < LIMIT && index.fract() == 0.0).then(|| index as usize - 1)
+    ((1.0..LIMIT).contains(&index) && index.fract() == 0.0).then(|| index as usize - 1)
 }
 
 #[cfg(test)]

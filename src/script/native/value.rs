@@ -190,11 +190,11 @@ impl<'a> Table<'a> {
     fn into_reply(self) -> Reply {
         let composite = match self.body {
             Body::Status(line) => return Reply::Status(one_line(line.bytes())),
-            Body::Error(line) => return Reply::Error(one_line(line.bytes())),
+            Body::Error(line) => return Reply::Error(error_line(line.bytes())),
             Body::Composite(table) => Rc::unwrap_or_clone(table),
         };
         match (composite.err, composite.ok) {
-            (Value::Text(line), _) => Reply::Error(one_line(line.bytes())),
+            (Value::Text(line), _) => Reply::Error(error_line(line.bytes())),
             (_, Value::Text(line)) => Reply::Status(one_line(line.bytes())),
             _ => {
                 let items = composite.items.into_iter();
@@ -219,6 +219,16 @@ pub(super) fn one_line(text: &[u8]) -> Cow<'static, [u8]> {
         }
     };
     Cow::Owned(text.iter().map(spaced).collect())
+}
+
+/// As [`one_line`], without line ends at the end: Redis trims them off errors alone.
+fn error_line(text: &[u8]) -> Cow<'static, [u8]> {
+    let text = text.split(|&byte| byte == 0).next().unwrap_or_default();
+    let end = text
+        .iter()
+        .rposition(|byte| !matches!(byte, b'\r' | b'\n'))
+        .map_or(0, |at| at + 1);
+    one_line(text.get(..end).unwrap_or_default())
 }
 
 /// Makes the tables of one run, each with an identity of its own.

@@ -211,7 +211,10 @@ impl Observed {
                 Held::Nothing => "-".to_owned(),
                 Held::List => "list".to_owned(),
                 // It may end before a server is asked for it.
-                Held::Text { ttl_ms: Some(..2_000), .. } => "-".to_owned(),
+                Held::Text {
+                    ttl_ms: Some(..2_000),
+                    ..
+                } => "-".to_owned(),
                 Held::Text { value, ttl_ms } => {
                     let ttl = match ttl_ms {
                         None => "none".to_owned(),

@@ -149,7 +149,7 @@ fn native_scripts_agree_with_a_real_server() {
             let native = run_native(&program, &case, &script.body, now);
             assert!(
                 native.agrees_with(&real, Timing::of(&script.body)),
-                "{}\n{case:#?}\nreal   {real:?}\nnative {native:?}",
+                "{}\n{case:?}\nreal   {real:?}\nnative {native:?}",
                 script.name
             );
             compared += 1;

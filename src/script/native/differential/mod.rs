@@ -8,6 +8,7 @@
 
 mod case;
 mod corpus;
+mod grammar;
 mod memory;
 mod mutation;
 mod real;

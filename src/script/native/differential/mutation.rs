@@ -125,7 +125,7 @@ fn an_edited_script_keeps_its_own_meaning() {
                 let observed = run_native(&mutant, &case, mutated.as_bytes(), now);
                 assert!(
                     observed.agrees_with(&real, Timing::of(mutated.as_bytes())),
-                    "{}: {what}\n{mutated}\n{case:#?}\nreal   {real:?}\nnative {observed:?}",
+                    "{}: {what}\n{mutated}\n{case:?}\nreal   {real:?}\nnative {observed:?}",
                     script.name
                 );
                 compared += 1;
