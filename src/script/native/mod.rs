@@ -12,7 +12,6 @@
 mod ast;
 mod check;
 mod commands;
-mod expression;
 mod lexer;
 mod number;
 mod operation;
@@ -101,5 +100,192 @@ impl Program {
         calls: &mut C,
     ) -> Reply {
         Run::new(self.script.slots, keys, argv, calls).answer(&self.script, sha1_hex)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::differential::{Case, Held, KEY_NAMES, NOW_UNIX_MS, run_native};
+    use super::*;
+
+    fn answer(body: &str, keys: usize, argv: &[&[u8]]) -> Reply {
+        let program = Program::compile(body.as_bytes()).expect(body);
+        let case = Case {
+            keys: KEY_NAMES
+                .iter()
+                .take(keys)
+                .map(|key| key.to_vec())
+                .collect(),
+            argv: argv.iter().map(|arg| arg.to_vec()).collect(),
+            before: vec![(
+                b"lock:a".to_vec(),
+                Held::Text {
+                    value: b"t".to_vec(),
+                    ttl_ms: None,
+                },
+            )],
+        };
+        run_native(&program, &case, body.as_bytes(), NOW_UNIX_MS).reply
+    }
+
+    fn refusal(body: &str) -> String {
+        Program::compile(body.as_bytes())
+            .err()
+            .expect(body)
+            .to_string()
+    }
+
+    #[test]
+    fn compare_and_delete_needs_the_token() {
+        let body = "if redis.call('get', KEYS[1]) == ARGV[1] then \
+                    return redis.call('del', KEYS[1]) else return 0 end";
+        assert_eq!(answer(body, 1, &[b"t"]), Reply::Integer(1));
+        assert_eq!(answer(body, 1, &[b"other"]), Reply::Integer(0));
+    }
+
+    #[test]
+    fn a_runtime_error_names_script_and_line() {
+        let body = "local x = ARGV[1]\nreturn x < 5";
+        let sha1 = sha1_smol::Sha1::from(body.as_bytes()).digest();
+        let line = format!(
+            "ERR user_script:2: attempt to compare string with number script: {sha1}, \
+             on @user_script:2."
+        );
+        assert_eq!(
+            answer(body, 0, &[b"4"]),
+            Reply::Error(line.into_bytes().into())
+        );
+    }
+
+    #[test]
+    fn a_key_must_be_an_element_of_keys() {
+        for body in [
+            "return redis.call('get', ARGV[1])",
+            "return redis.call('get', 'lock')",
+            "return redis.call('get', KEYS[1] .. 'x')",
+            "return redis.call('del', KEYS[1], ARGV[1])",
+            "return redis.call('msetnx', KEYS[1], 1, ARGV[1], 2)",
+            "return redis.call('del', KEYS[1], unpack(ARGV))",
+            "return redis.call('mset', KEYS[1], unpack(ARGV))",
+            "return redis.call('get', KEYS[1] or 'lock')",
+            "local k = KEYS[1] k = ARGV[1] return redis.call('get', k)",
+            "local k = KEYS[1] for i = 1, 2 do local m = k redis.call('get', m) k = 'x' end",
+            "for i, k in ipairs(KEYS) do redis.call('get', k) k = 'x' end",
+            "for i, k in ipairs(ARGV) do redis.call('get', k) end",
+            "for k in ipairs(KEYS) do redis.call('get', k) end",
+        ] {
+            assert!(refusal(body).contains("is not taken from KEYS") || body.contains("unpack"));
+        }
+        for body in [
+            "local k = KEYS[1] local m = k return redis.call('get', m)",
+            "for i = #KEYS, 1, -1 do redis.call('get', KEYS[i]) end",
+            "return redis.call('set', KEYS[1], unpack(ARGV))",
+            "return redis.call('mset', KEYS[1], ARGV[1], KEYS[2], ARGV[1])",
+        ] {
+            assert!(Program::compile(body.as_bytes()).is_ok(), "{body}");
+        }
+    }
+
+    #[test]
+    fn run_time_is_bounded_by_the_arguments() {
+        for body in [
+            "while true do end",
+            "repeat until true",
+            "for i = 1, ARGV[1] do end",
+            "for i = 1, 1e9 do end",
+            "for i = 1, #KEYS, 0 do end",
+            "for i = 1, #KEYS do for j = 1, #KEYS do end end",
+            "local s = 'x' for i = 1, #ARGV do s = s .. s end",
+            "for i = 1, #KEYS do redis.call('del', unpack(KEYS)) end",
+            "local function f() return f() end",
+        ] {
+            refusal(body);
+        }
+    }
+
+    #[test]
+    fn a_refusal_names_the_line_and_the_reason() {
+        let body = "local a = 1\n\nreturn cjson.encode(a)";
+        assert_eq!(refusal(body), "line 3: 'cjson' is not in the native subset");
+        assert_eq!(
+            refusal("#!lua\nreturn 1"),
+            "line 1: '#' is not in the native subset here"
+        );
+    }
+
+    #[test]
+    fn more_elements_than_lua_can_unpack_are_an_error() {
+        let body = "return redis.call('exists', KEYS[1], unpack(KEYS))";
+        let program = Program::compile(body.as_bytes()).unwrap();
+        let run = |count: usize| {
+            let case = Case {
+                keys: vec![b"lock:a".to_vec(); count],
+                argv: vec![],
+                before: vec![],
+            };
+            run_native(&program, &case, body.as_bytes(), NOW_UNIX_MS).reply
+        };
+        assert_eq!(run(7_999), Reply::Integer(0));
+        let Reply::Error(line) = run(8_000) else {
+            panic!("8,000 elements are unpacked")
+        };
+        assert!(line.starts_with(b"ERR user_script:1: too many results to unpack script: "));
+    }
+
+    #[test]
+    fn deep_and_long_scripts_are_refused_or_run() {
+        for (part, tail) in [("(", ")"), ("not ", ""), ("- ", ""), ("{", "}"), ("#", "")] {
+            for count in [60, 70, 5_000] {
+                let body = format!("return {}1{}", part.repeat(count), tail.repeat(count));
+                if Program::compile(body.as_bytes()).is_ok() {
+                    answer(&body, 0, &[]);
+                }
+                assert!(count <= NESTING_MAX || Program::compile(body.as_bytes()).is_err());
+            }
+        }
+        for part in [
+            "+ ARGV[1]",
+            ".. ARGV[1]",
+            "== ARGV[1]",
+            "and ARGV[1]",
+            ".ok",
+            "[1]",
+        ] {
+            for count in [50, 120, 245, 3_000] {
+                let body = format!("return (ARGV[1]) {}", part.repeat(count));
+                if Program::compile(body.as_bytes()).is_ok() {
+                    answer(&body, 0, &[b"1"]);
+                }
+                assert!(count <= CONSTANTS_MAX || Program::compile(body.as_bytes()).is_err());
+            }
+        }
+        let blocks = format!("{}{}", "do ".repeat(3_000), "end ".repeat(3_000));
+        refusal(&blocks);
+        refusal(&" ".repeat(SCRIPT_BYTES_MAX + 1));
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_compile_or_are_refused(body in prop::collection::vec(any::<u8>(), 0..200)) {
+            let _ = Program::compile(&body);
+        }
+
+        #[test]
+        fn any_words_compile_or_are_refused(
+            words in prop::collection::vec(prop::sample::select(vec![
+                "if", "then", "else", "end", "for", "in", "do", "local", "return", "break", "=",
+                "==", "x", "KEYS", "ARGV", "[", "]", "1", "(", ")", "{", "}", "redis", ".", "call",
+                "'get'", ",", "#", "..", "-", "not", "and", "ipairs", "unpack", "tonumber", "nil",
+                "[[", "--[[", "\n", ";", "'", "\\", "0x", "err",
+            ]), 0..60)
+        ) {
+            let body = words.join(" ");
+            if let Ok(program) = Program::compile(body.as_bytes()) {
+                let case = Case { keys: vec![], argv: vec![], before: vec![] };
+                run_native(&program, &case, body.as_bytes(), NOW_UNIX_MS);
+            }
+        }
     }
 }

@@ -118,7 +118,7 @@ impl Writer {
             8 if self.seed.below(2) == 0 => format!("-{blank}{inner}"),
             8 | 9 => format!("tonumber({inner})"),
             10 => format!("type({inner})"),
-            11 | 12 if self.seed.below(3) != 0 => format!("(redis.pcall('mget', KEYS[1]))[1]"),
+            11 | 12 if self.seed.below(3) != 0 => "(redis.pcall('mget', KEYS[1]))[1]".to_owned(),
             11 => format!("({inner}){blank}[1]"),
             12 => format!("({inner}).{}", self.one_of(&["ok", "err"])),
             13 => format!("#{}", self.one_of(&["KEYS", "ARGV", "KEYS[1]", "ARGV[2]"])),

@@ -324,7 +324,7 @@ impl Memory {
                     .collect(),
             )),
             "mset" | "msetnx" => {
-                if args.len() % 2 != 0 {
+                if !args.len().is_multiple_of(2) {
                     return Err(CommandError::WrongArity {
                         command: name.to_owned().into(),
                     });

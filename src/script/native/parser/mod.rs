@@ -2,23 +2,23 @@
 //!
 //! A recursive descent over tokens with one token of look-ahead. It resolves every name to a
 //! local or to a known global, and refuses what is outside the language subset with a sentence
-//! for people. Expressions are in `expression`; what needs the whole tree is left to `check`.
+//! for people. Expressions, calls and loops have files of their own; what needs the whole tree is left to `check`.
 
-use super::ast::{
-    Block, Bound, Declaration, Expr, Input, Iterated, Line, Local, Origin, Script, Statement,
-};
+mod call;
+mod expression;
+mod loops;
+
+use super::ast::{Block, Declaration, Expr, Input, Line, Local, Origin, Script, Statement};
 use super::lexer::{Lexer, Token};
-use super::{
-    CONSTANTS_MAX, COUNT_LITERAL_MAX, LOCALS_MAX, NESTING_MAX, NotNative, SCRIPT_BYTES_MAX,
-};
+use super::{CONSTANTS_MAX, LOCALS_MAX, NESTING_MAX, NotNative, SCRIPT_BYTES_MAX};
 
 pub(super) struct Parser<'s> {
     lexer: Lexer<'s>,
-    pub(super) token: Token<'s>,
+    token: Token<'s>,
     /// Where `token` ends.
-    pub(super) token_line: Line,
+    token_line: Line,
     /// Where the token before it ended.
-    pub(super) last_line: Line,
+    last_line: Line,
     declarations: Vec<Declaration>,
     /// Declarations in scope, innermost last; the place is the slot.
     scope: Vec<usize>,
@@ -66,14 +66,14 @@ impl<'s> Parser<'s> {
         })
     }
 
-    pub(super) fn refuse(&self, reason: impl Into<String>) -> NotNative {
+    fn refuse(&self, reason: impl Into<String>) -> NotNative {
         NotNative {
             line: self.token_line,
             reason: reason.into(),
         }
     }
 
-    pub(super) fn unexpected(&self) -> NotNative {
+    fn unexpected(&self) -> NotNative {
         self.refuse(match &self.token {
             Token::Word(word) => format!("'{word}' is not in the native subset here"),
             Token::Symbol(symbol) => format!("'{symbol}' is not in the native subset here"),
@@ -83,7 +83,7 @@ impl<'s> Parser<'s> {
         })
     }
 
-    pub(super) fn advance(&mut self) -> Result<Token<'s>, NotNative> {
+    fn advance(&mut self) -> Result<Token<'s>, NotNative> {
         self.last_line = self.token_line;
         let next = self.lexer.token()?;
         self.token_line = self.lexer.line();
@@ -91,7 +91,7 @@ impl<'s> Parser<'s> {
     }
 
     /// Steps over `symbol` if it is next.
-    pub(super) fn accept(&mut self, symbol: &'static str) -> Result<bool, NotNative> {
+    fn accept(&mut self, symbol: &'static str) -> Result<bool, NotNative> {
         let is_next = self.token == Token::Symbol(symbol);
         if is_next {
             self.advance()?;
@@ -99,7 +99,7 @@ impl<'s> Parser<'s> {
         Ok(is_next)
     }
 
-    pub(super) fn expect(&mut self, symbol: &'static str) -> Result<(), NotNative> {
+    fn expect(&mut self, symbol: &'static str) -> Result<(), NotNative> {
         if self.accept(symbol)? {
             Ok(())
         } else {
@@ -124,7 +124,7 @@ impl<'s> Parser<'s> {
     }
 
     /// A name that is no reserved word.
-    pub(super) fn name(&mut self) -> Result<&'s str, NotNative> {
+    fn name(&mut self) -> Result<&'s str, NotNative> {
         match self.token {
             Token::Word(word) if !RESERVED.contains(&word) => {
                 self.advance()?;
@@ -136,7 +136,7 @@ impl<'s> Parser<'s> {
 
     /// Counts a literal or global name: past 255 of them Lua keeps some in registers, and its
     /// error messages change.
-    pub(super) fn count_constant(&mut self) -> Result<(), NotNative> {
+    fn count_constant(&mut self) -> Result<(), NotNative> {
         self.constants += 1;
         if self.constants > CONSTANTS_MAX {
             return Err(self.refuse(format!("there are more than {CONSTANTS_MAX} literals")));
@@ -144,7 +144,7 @@ impl<'s> Parser<'s> {
         Ok(())
     }
 
-    pub(super) fn enter(&mut self) -> Result<(), NotNative> {
+    fn enter(&mut self) -> Result<(), NotNative> {
         self.depth += 1;
         if self.depth > NESTING_MAX {
             return Err(self.refuse(format!("it is nested deeper than {NESTING_MAX}")));
@@ -152,19 +152,19 @@ impl<'s> Parser<'s> {
         Ok(())
     }
 
-    pub(super) fn leave(&mut self) {
+    fn leave(&mut self) {
         self.depth -= 1;
     }
 
     /// Refuses what would make the run time of a loop more than linear.
-    pub(super) fn refuse_in_loop(&self, what: &str) -> Result<(), NotNative> {
+    fn refuse_in_loop(&self, what: &str) -> Result<(), NotNative> {
         match self.place {
             Place::Straight => Ok(()),
             Place::Loop => Err(self.refuse(format!("{what} inside a loop"))),
         }
     }
 
-    pub(super) fn local(&self, name: &str) -> Option<Local> {
+    fn local(&self, name: &str) -> Option<Local> {
         self.scope
             .iter()
             .enumerate()
@@ -175,7 +175,7 @@ impl<'s> Parser<'s> {
             })
     }
 
-    pub(super) fn declaration(&self, local: Local) -> Option<&Declaration> {
+    fn declaration(&self, local: Local) -> Option<&Declaration> {
         self.declarations.get(local.declaration)
     }
 
@@ -349,129 +349,8 @@ impl<'s> Parser<'s> {
         }))
     }
 
-    fn for_statement(&mut self) -> Result<Statement, NotNative> {
-        self.refuse_in_loop("a loop")?;
-        self.advance()?;
-        let names = self.names()?;
-        match (&self.token, names.as_slice()) {
-            (Token::Symbol("="), [name]) => self.counting_loop(name),
-            (Token::Word("in"), _) => self.list_loop(&names),
-            _ => Err(self.unexpected()),
-        }
-    }
-
-    /// `in ipairs(list) do ... end`
-    fn list_loop(&mut self, names: &[&str]) -> Result<Statement, NotNative> {
-        self.advance()?;
-        if self.token != Token::Word("ipairs") || self.local("ipairs").is_some() {
-            return Err(self.refuse("a for loop in the native subset runs over ipairs(...)"));
-        }
-        self.count_constant()?;
-        self.advance()?;
-        let line = self.token_line;
-        self.open_call()?;
-        let list = match self.input() {
-            Some(input) => {
-                self.advance()?;
-                Iterated::Input(input)
-            }
-            None => Iterated::Value {
-                list: self.expression()?,
-                line,
-            },
-        };
-        self.expect(")")?;
-        let value_origin = match list {
-            Iterated::Input(Input::Keys) => Origin::Key,
-            Iterated::Input(Input::Argv) => Origin::Plain,
-            Iterated::Value { .. } => Origin::Unknown,
-        };
-        let first_slot = self.scope.len();
-        for (index, name) in names.iter().enumerate() {
-            let origin = match index {
-                0 => Origin::Counter,
-                1 => value_origin,
-                _ => Origin::Plain,
-            };
-            self.declare(name, origin)?;
-        }
-        let body = self.loop_body(first_slot)?;
-        Ok(Statement::ForEach {
-            slots: first_slot..first_slot + names.len(),
-            list,
-            body,
-        })
-    }
-
-    /// `= start, limit, step do ... end`
-    fn counting_loop(&mut self, name: &str) -> Result<Statement, NotNative> {
-        self.advance()?;
-        let start = self.bound()?;
-        self.expect(",")?;
-        let limit = self.bound()?;
-        let step = if self.accept(",")? {
-            self.bound()?
-        } else {
-            Bound {
-                length_of: None,
-                offset: 1.0,
-            }
-        };
-        if step.length_of.is_some() || step.offset == 0.0 {
-            return Err(self.refuse("the step of a loop must be a literal other than 0"));
-        }
-        let slot = self.scope.len();
-        self.declare(name, Origin::Counter)?;
-        let body = self.loop_body(slot)?;
-        Ok(Statement::Count {
-            slot,
-            start,
-            limit,
-            step: step.offset,
-            body,
-        })
-    }
-
-    fn loop_body(&mut self, outer_scope: usize) -> Result<Block, NotNative> {
-        self.expect_word("do")?;
-        self.place = Place::Loop;
-        let body = self.block()?;
-        self.place = Place::Straight;
-        self.expect_word("end")?;
-        self.scope.truncate(outer_scope);
-        Ok(body)
-    }
-
-    /// An end of a counting loop, which must be known without running the script.
-    fn bound(&mut self) -> Result<Bound, NotNative> {
-        let reason = "a loop must run between literals, #KEYS and #ARGV";
-        let line = self.token_line;
-        let expr = self.expression()?;
-        let bound = match expr {
-            Expr::Number(offset) => Bound {
-                length_of: None,
-                offset,
-            },
-            Expr::InputLength(input) => Bound {
-                length_of: Some(input),
-                offset: 0.0,
-            },
-            _ => {
-                return Err(NotNative {
-                    line,
-                    reason: reason.to_owned(),
-                });
-            }
-        };
-        if bound.offset.fract() != 0.0 || bound.offset.abs() > COUNT_LITERAL_MAX {
-            let reason = format!("a loop's literals are integers up to {COUNT_LITERAL_MAX}");
-            return Err(NotNative { line, reason });
-        }
-        Ok(bound)
-    }
-
     /// KEYS or ARGV, if that is the next token.
-    pub(super) fn input(&self) -> Option<Input> {
+    fn input(&self) -> Option<Input> {
         let Token::Word(word) = self.token else {
             return None;
         };
@@ -485,7 +364,7 @@ impl<'s> Parser<'s> {
 }
 
 /// The reserved words of Lua 5.1.
-pub(super) const RESERVED: [&str; 21] = [
+const RESERVED: [&str; 21] = [
     "and", "break", "do", "else", "elseif", "end", "false", "for", "function", "if", "in", "local",
     "nil", "not", "or", "repeat", "return", "then", "true", "until", "while",
 ];

@@ -4,16 +4,15 @@
 //! in a way that Lua would not, takes time linear in its arguments, and touches no key but those
 //! the check proved.
 
+mod call;
+
 use smallvec::SmallVec;
 
-use super::ast::{
-    Bound, Builtin, Command, Expr, Field, Input, Iterated, Line, OnError, Operand, Script,
-    Statement,
-};
-use super::value::{Tables, Text, Value, one_line};
-use super::{JOINED_BYTES_MAX, UNPACKED_MAX, number, operation};
+use super::ast::{Bound, Equality, Expr, Field, Input, Iterated, Line, Operand, Script, Statement};
+use super::value::{Table, Tables, Text, Value, one_line};
+use super::{JOINED_BYTES_MAX, operation};
 use crate::error::CommandError;
-use crate::resp::reply::{Blob, Reply};
+use crate::resp::reply::Reply;
 use crate::script::Calls;
 
 /// One run of a script.
@@ -116,7 +115,7 @@ impl<'a, C: Calls + ?Sized> Run<'a, C> {
             Statement::Do(body) => return self.exec_block(body),
             Statement::If { arms, otherwise } => {
                 for (condition, body) in arms {
-                    if self.eval(condition)?.is_true() {
+                    if self.holds(condition)? {
                         return self.exec_block(body);
                     }
                 }
@@ -223,10 +222,7 @@ impl<'a, C: Calls + ?Sized> Run<'a, C> {
     }
 
     fn input(&self, input: Input) -> &'a [&'a [u8]] {
-        match input {
-            Input::Keys => self.keys,
-            Input::Argv => self.argv,
-        }
+        list(self.keys, self.argv, input)
     }
 
     fn element(&self, input: Input, index: Option<usize>) -> Value<'a> {
@@ -252,11 +248,11 @@ impl<'a, C: Calls + ?Sized> Run<'a, C> {
             Expr::Local(local) => self.local(local.slot),
             Expr::Element { input, index } => self.element(*input, *index),
             Expr::ElementAt { input, index } => {
-                let index = self.list_index(index.slot);
+                let index = index_in(&self.locals, index.slot);
                 self.element(*input, index)
             }
             Expr::InputLength(input) => Value::Number(self.input(*input).len() as f64),
-            Expr::Not(operand) => Value::Boolean(!self.eval(operand)?.is_true()),
+            Expr::Not(operand) => Value::Boolean(!self.holds(operand)?),
             Expr::And(left, right) => {
                 let left = self.eval(left)?;
                 if left.is_true() {
@@ -274,8 +270,7 @@ impl<'a, C: Calls + ?Sized> Run<'a, C> {
                 }
             }
             Expr::Equality(equality, left, right) => {
-                let (left, right) = (self.eval(left)?, self.eval(right)?);
-                Value::Boolean(left.equals(&right) == (*equality == super::ast::Equality::Equal))
+                Value::Boolean(self.equality(*equality, left, right)?)
             }
             Expr::Order(order, left, right, line) => {
                 let (left, right) = (self.eval(left)?, self.eval(right)?);
@@ -295,6 +290,46 @@ impl<'a, C: Calls + ?Sized> Run<'a, C> {
             | Expr::Concat(..)
             | Expr::Table { .. } => return self.eval_rare(expr),
         })
+    }
+
+    /// Whether `expr` is true as a condition; reads locals where they are.
+    fn holds(&mut self, expr: &'a Expr) -> Result<bool, Box<Raised>> {
+        Ok(match expr {
+            Expr::Local(local) => self.locals.get(local.slot).is_some_and(Value::is_true),
+            Expr::Not(operand) => !self.holds(operand)?,
+            Expr::And(left, right) => self.holds(left)? && self.holds(right)?,
+            Expr::Or(left, right) => self.holds(left)? || self.holds(right)?,
+            Expr::Equality(equality, left, right) => self.equality(*equality, left, right)?,
+            other => self.eval(other)?.is_true(),
+        })
+    }
+
+    fn equality(
+        &mut self,
+        equality: Equality,
+        left: &'a Expr,
+        right: &'a Expr,
+    ) -> Result<bool, Box<Raised>> {
+        let is_equal = match (self.bytes(left).is_some(), self.bytes(right).is_some()) {
+            (true, true) => self.bytes(left) == self.bytes(right),
+            (false, true) => {
+                let left = self.eval(left)?;
+                matches!(&left, Value::Text(text) if Some(text.bytes()) == self.bytes(right))
+            }
+            (true, false) => {
+                let right = self.eval(right)?;
+                matches!(&right, Value::Text(text) if Some(text.bytes()) == self.bytes(left))
+            }
+            (false, false) => {
+                let (left, right) = (self.eval(left)?, self.eval(right)?);
+                left.equals(&right)
+            }
+        };
+        Ok(is_equal == (equality == Equality::Equal))
+    }
+
+    fn bytes(&self, expr: &'a Expr) -> Option<&[u8]> {
+        ready(self.keys, self.argv, &self.locals, expr)
     }
 
     /// The nodes that compare-and-delete does without; apart, so that `eval` stays small.
@@ -350,7 +385,7 @@ impl<'a, C: Calls + ?Sized> Run<'a, C> {
     fn eval_indexed(
         &mut self,
         operand: &'a Operand,
-    ) -> Result<Result<Option<super::value::Table<'a>>, String>, Box<Raised>> {
+    ) -> Result<Result<Option<Table<'a>>, String>, Box<Raised>> {
         Ok(match self.eval(&operand.expr)? {
             Value::Table(table) => Ok(Some(table)),
             Value::Text(_) => Ok(None),
@@ -370,13 +405,6 @@ impl<'a, C: Calls + ?Sized> Run<'a, C> {
         })
     }
 
-    fn list_index(&self, slot: usize) -> Option<usize> {
-        match self.locals.get(slot) {
-            Some(Value::Number(index)) => operation::list_index(*index),
-            _ => None,
-        }
-    }
-
     fn table(&mut self, items: &'a [Expr], fields: &'a [(Field, Expr)]) -> Evaluated<'a> {
         let items = self.eval_all(items)?.into_vec();
         let (mut ok, mut err) = (Value::Nil, Value::Nil);
@@ -388,113 +416,50 @@ impl<'a, C: Calls + ?Sized> Run<'a, C> {
         }
         Ok(self.tables.composite(items, ok, err))
     }
+}
 
-    fn builtin(&mut self, builtin: Builtin, argument: Value<'a>) -> Value<'a> {
-        match (builtin, argument) {
-            (Builtin::ToNumber, value) => value.to_number().map_or(Value::Nil, Value::Number),
-            (Builtin::Type, value) => Value::Text(Text::Borrowed(value.type_name().as_bytes())),
-            (Builtin::ToString, Value::Table(table)) => Value::Text(table.address().into()),
-            (Builtin::ToString, value) => Value::Text(match value.into_text() {
-                Ok(text) => text,
-                Err(Value::Boolean(true)) => Text::Borrowed(b"true"),
-                Err(Value::Boolean(false)) => Text::Borrowed(b"false"),
-                Err(_) => Text::Borrowed(b"nil"),
-            }),
-            (Builtin::StatusReply, Value::Text(line)) => self.tables.status(line),
-            (Builtin::ErrorReply, Value::Text(line)) => {
-                let line = error_line(line.bytes());
-                self.tables.error(line.into())
-            }
-            (Builtin::StatusReply | Builtin::ErrorReply, _) => {
-                let error = CommandError::general("wrong number or type of arguments");
-                self.tables.reply(error.into_reply())
-            }
-        }
-    }
-
-    fn command(&mut self, command: &'a Command) -> Evaluated<'a> {
-        let mut args: SmallVec<[Value<'a>; 8]> = SmallVec::new();
-        for arg in &command.args {
-            args.push(self.eval(arg)?);
-        }
-        let unpacked: &'a [&'a [u8]] = match command.unpacked {
-            Some((input, line)) => {
-                let input = self.input(input);
-                if input.len() > UNPACKED_MAX {
-                    return Err(runtime_error(line, "too many results to unpack"));
-                }
-                input
-            }
-            None => &[],
-        };
-        match self.call(&command.name, &mut args, unpacked) {
-            Ok(Reply::Error(line)) => self.failed(command, line.into_owned()),
-            Ok(reply) => Ok(self.tables.reply(reply)),
-            Err(error) => self.failed(command, error.to_string().into_bytes()),
-        }
-    }
-
-    fn call(
-        &mut self,
-        name: &[u8],
-        args: &mut [Value<'a>],
-        unpacked: &[&[u8]],
-    ) -> Result<Reply, CommandError> {
-        for arg in args.iter_mut() {
-            if let Value::Number(number) = arg {
-                *arg = Value::Text(Text::Inline(number::argument(*number)));
-            }
-        }
-        let mut request: SmallVec<[&[u8]; 10]> = SmallVec::new();
-        request.push(name);
-        for arg in args.iter() {
-            match arg {
-                Value::Text(text) => request.push(text.bytes()),
-                _ => {
-                    return Err(CommandError::general(
-                        "Lua redis lib command arguments must be strings or integers",
-                    ));
-                }
-            }
-        }
-        request.extend_from_slice(unpacked);
-        self.calls.call(&request)
-    }
-
-    fn failed(&mut self, command: &Command, message: Vec<u8>) -> Evaluated<'a> {
-        match command.on_error {
-            OnError::Raise => Err(Box::new(Raised {
-                message,
-                line: command.line,
-            })),
-            OnError::Return => Ok(self.tables.error(Blob::from_vec(message).into())),
-        }
+fn list<'a>(keys: &'a [&'a [u8]], argv: &'a [&'a [u8]], input: Input) -> &'a [&'a [u8]] {
+    match input {
+        Input::Keys => keys,
+        Input::Argv => argv,
     }
 }
 
-fn item<'a>(table: Option<super::value::Table<'a>>, index: &Value<'_>) -> Value<'a> {
+/// The list index that the local in `slot` holds, counted from 0.
+fn index_in(locals: &[Value<'_>], slot: usize) -> Option<usize> {
+    match locals.get(slot) {
+        Some(Value::Number(index)) => operation::list_index(*index),
+        _ => None,
+    }
+}
+
+/// The string that `expr` is already, without computing or copying anything.
+///
+/// No expression assigns to a local, so the answer stays true while others are computed.
+fn ready<'l, 'a: 'l>(
+    keys: &'a [&'a [u8]],
+    argv: &'a [&'a [u8]],
+    locals: &'l [Value<'a>],
+    expr: &'a Expr,
+) -> Option<&'l [u8]> {
+    let element = |input, index: usize| list(keys, argv, input).get(index).copied();
+    match expr {
+        Expr::Text(bytes) => Some(bytes),
+        Expr::Element { input, index } => element(*input, (*index)?),
+        Expr::ElementAt { input, index } => element(*input, index_in(locals, index.slot)?),
+        Expr::Local(local) => match locals.get(local.slot)? {
+            Value::Text(text) => Some(text.bytes()),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+fn item<'a>(table: Option<Table<'a>>, index: &Value<'_>) -> Value<'a> {
     match (table, index) {
         (Some(table), Value::Number(index)) => {
             operation::list_index(*index).map_or(Value::Nil, |index| table.item(index))
         }
         _ => Value::Nil,
     }
-}
-
-/// What `redis.error_reply` makes of its text: one leading `-` is dropped, and a text of one
-/// word is given the general code.
-fn error_line(text: &[u8]) -> Blob {
-    let text = text.split(|&byte| byte == 0).next().unwrap_or_default();
-    let text = text.strip_prefix(b"-").unwrap_or(text);
-    let end = text
-        .iter()
-        .rposition(|byte| !matches!(byte, b'\r' | b'\n'))
-        .map_or(0, |at| at + 1);
-    let text = text.get(..end).unwrap_or_default();
-    let mut line = Blob::new();
-    if !text.contains(&b' ') {
-        line.extend_from_slice(b"ERR ");
-    }
-    line.extend_from_slice(text);
-    line
 }

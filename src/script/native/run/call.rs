@@ -1,0 +1,139 @@
+//! Commands and functions that a script calls.
+
+use smallvec::SmallVec;
+
+use super::super::ast::{Builtin, Command, OnError};
+use super::super::value::{Text, Value};
+use super::super::{UNPACKED_MAX, number};
+use super::{Evaluated, Raised, Run, ready, runtime_error};
+use crate::error::CommandError;
+use crate::resp::reply::{Blob, Reply};
+use crate::script::Calls;
+
+impl<'a, C: Calls + ?Sized> Run<'a, C> {
+    pub(super) fn builtin(&mut self, builtin: Builtin, argument: Value<'a>) -> Value<'a> {
+        match (builtin, argument) {
+            (Builtin::ToNumber, value) => value.to_number().map_or(Value::Nil, Value::Number),
+            (Builtin::Type, value) => Value::Text(Text::Borrowed(value.type_name().as_bytes())),
+            (Builtin::ToString, Value::Table(table)) => Value::Text(table.address().into()),
+            (Builtin::ToString, value) => Value::Text(match value.into_text() {
+                Ok(text) => text,
+                Err(Value::Boolean(true)) => Text::Borrowed(b"true"),
+                Err(Value::Boolean(false)) => Text::Borrowed(b"false"),
+                Err(_) => Text::Borrowed(b"nil"),
+            }),
+            (Builtin::StatusReply, Value::Text(line)) => self.tables.status(line),
+            (Builtin::ErrorReply, Value::Text(line)) => {
+                let line = error_line(line.bytes());
+                self.tables.error(line.into())
+            }
+            (Builtin::StatusReply | Builtin::ErrorReply, _) => {
+                let error = CommandError::general("wrong number or type of arguments");
+                self.tables.reply(error.into_reply())
+            }
+        }
+    }
+
+    pub(super) fn command(&mut self, command: &'a Command) -> Evaluated<'a> {
+        let answer = match self.call_with_ready_args(command)? {
+            Some(answer) => answer,
+            None => {
+                let mut args: SmallVec<[Value<'a>; 8]> = SmallVec::new();
+                for arg in &command.args {
+                    args.push(self.eval(arg)?);
+                }
+                let unpacked = self.unpacked(command)?;
+                self.call(&command.name, &mut args, unpacked)
+            }
+        };
+        match answer {
+            Ok(Reply::Error(line)) => self.failed(command, line.into_owned()),
+            Ok(reply) => Ok(self.tables.reply(reply)),
+            Err(error) => self.failed(command, error.to_string().into_bytes()),
+        }
+    }
+
+    fn unpacked(&self, command: &Command) -> Result<&'a [&'a [u8]], Box<Raised>> {
+        let Some((input, line)) = command.unpacked else {
+            return Ok(&[]);
+        };
+        let input = self.input(input);
+        if input.len() > UNPACKED_MAX {
+            return Err(runtime_error(line, "too many results to unpack"));
+        }
+        Ok(input)
+    }
+
+    /// The way of most calls: every argument is a string that is at hand. `None` if one is not;
+    /// nothing has been computed then.
+    fn call_with_ready_args(
+        &mut self,
+        command: &'a Command,
+    ) -> Result<Option<Result<Reply, CommandError>>, Box<Raised>> {
+        let mut request: SmallVec<[&[u8]; 8]> = SmallVec::new();
+        request.push(&command.name);
+        for arg in &command.args {
+            let Some(bytes) = ready(self.keys, self.argv, &self.locals, arg) else {
+                return Ok(None);
+            };
+            request.push(bytes);
+        }
+        request.extend_from_slice(self.unpacked(command)?);
+        Ok(Some(self.calls.call(&request)))
+    }
+
+    fn call(
+        &mut self,
+        name: &[u8],
+        args: &mut [Value<'a>],
+        unpacked: &[&[u8]],
+    ) -> Result<Reply, CommandError> {
+        for arg in args.iter_mut() {
+            if let Value::Number(number) = arg {
+                *arg = Value::Text(Text::Inline(number::argument(*number)));
+            }
+        }
+        let mut request: SmallVec<[&[u8]; 10]> = SmallVec::new();
+        request.push(name);
+        for arg in args.iter() {
+            match arg {
+                Value::Text(text) => request.push(text.bytes()),
+                _ => {
+                    return Err(CommandError::general(
+                        "Lua redis lib command arguments must be strings or integers",
+                    ));
+                }
+            }
+        }
+        request.extend_from_slice(unpacked);
+        self.calls.call(&request)
+    }
+
+    fn failed(&mut self, command: &Command, message: Vec<u8>) -> Evaluated<'a> {
+        match command.on_error {
+            OnError::Raise => Err(Box::new(Raised {
+                message,
+                line: command.line,
+            })),
+            OnError::Return => Ok(self.tables.error(Blob::from_vec(message).into())),
+        }
+    }
+}
+
+/// What `redis.error_reply` makes of its text: one leading `-` is dropped, and a text of one
+/// word is given the general code.
+fn error_line(text: &[u8]) -> Blob {
+    let text = text.split(|&byte| byte == 0).next().unwrap_or_default();
+    let text = text.strip_prefix(b"-").unwrap_or(text);
+    let end = text
+        .iter()
+        .rposition(|byte| !matches!(byte, b'\r' | b'\n'))
+        .map_or(0, |at| at + 1);
+    let text = text.get(..end).unwrap_or_default();
+    let mut line = Blob::new();
+    if !text.contains(&b' ') {
+        line.extend_from_slice(b"ERR ");
+    }
+    line.extend_from_slice(text);
+    line
+}
