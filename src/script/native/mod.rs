@@ -99,7 +99,7 @@ impl Program {
         argv: &[&[u8]],
         calls: &mut C,
     ) -> Reply {
-        Run::new(self.script.slots, keys, argv, calls).answer(&self.script, sha1_hex)
+        Run::answer(&self.script, sha1_hex, keys, argv, calls)
     }
 }
 

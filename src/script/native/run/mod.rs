@@ -17,10 +17,10 @@ use crate::script::Calls;
 
 /// One run of a script.
 pub(super) struct Run<'a, C: Calls + ?Sized> {
-    pub(super) keys: &'a [&'a [u8]],
-    pub(super) argv: &'a [&'a [u8]],
-    pub(super) calls: &'a mut C,
-    locals: SmallVec<[Value<'a>; 8]>,
+    keys: &'a [&'a [u8]],
+    argv: &'a [&'a [u8]],
+    calls: &'a mut C,
+    locals: SmallVec<[Value<'a>; 4]>,
     tables: Tables,
     join_budget: usize,
 }
@@ -49,25 +49,27 @@ fn runtime_error(line: Line, text: &str) -> Box<Raised> {
 }
 
 impl<'a, C: Calls + ?Sized> Run<'a, C> {
-    pub(super) fn new(
-        slots: usize,
+    /// Runs `script` and answers with its value or its error.
+    pub(super) fn answer(
+        script: &'a Script,
+        sha1_hex: &str,
         keys: &'a [&'a [u8]],
         argv: &'a [&'a [u8]],
         calls: &'a mut C,
-    ) -> Self {
-        Run {
+    ) -> Reply {
+        // Filled where it stands: moving it would cost more than a short script does.
+        let mut run = Run {
             keys,
             argv,
             calls,
-            locals: (0..slots).map(|_| Value::Nil).collect(),
+            locals: SmallVec::new(),
             tables: Tables::default(),
             join_budget: JOINED_BYTES_MAX,
+        };
+        for _ in 0..script.slots {
+            run.locals.push(Value::Nil);
         }
-    }
-
-    /// Runs the script and answers with its value or its error.
-    pub(super) fn answer(&mut self, script: &'a Script, sha1_hex: &str) -> Reply {
-        match self.exec_block(&script.body) {
+        match run.exec_block(&script.body) {
             Ok(Flow::Return(value)) => value.into_reply(),
             Ok(Flow::Next | Flow::Break) => Reply::Null,
             Err(raised) => {
@@ -95,12 +97,18 @@ impl<'a, C: Calls + ?Sized> Run<'a, C> {
                 first_slot,
                 count,
                 values,
-            } => {
-                let mut values = self.eval_all(values)?.into_iter();
-                for slot in *first_slot..first_slot + count {
-                    self.set_local(slot, values.next().unwrap_or(Value::Nil));
+            } => match values.as_slice() {
+                [value] if *count == 1 => {
+                    let value = self.eval(value)?;
+                    self.set_local(*first_slot, value);
                 }
-            }
+                values => {
+                    let mut values = self.eval_all(values)?.into_iter();
+                    for slot in *first_slot..first_slot + count {
+                        self.set_local(slot, values.next().unwrap_or(Value::Nil));
+                    }
+                }
+            },
             Statement::Assign { targets, values } => {
                 let mut values = self.eval_all(values)?;
                 values.resize(targets.len(), Value::Nil);
@@ -136,8 +144,12 @@ impl<'a, C: Calls + ?Sized> Run<'a, C> {
             }
             Statement::Break => return Ok(Flow::Break),
             Statement::Return(values) => {
-                let first = self.eval_all(values)?.into_iter().next();
-                return Ok(Flow::Return(first.unwrap_or(Value::Nil)));
+                let Some((first, others)) = values.split_first() else {
+                    return Ok(Flow::Return(Value::Nil));
+                };
+                let answer = self.eval(first)?;
+                self.eval_all(others)?;
+                return Ok(Flow::Return(answer));
             }
         }
         Ok(Flow::Next)
@@ -235,7 +247,7 @@ impl<'a, C: Calls + ?Sized> Run<'a, C> {
         self.locals.get(slot).cloned().unwrap_or(Value::Nil)
     }
 
-    fn eval_all(&mut self, exprs: &'a [Expr]) -> Result<SmallVec<[Value<'a>; 4]>, Box<Raised>> {
+    fn eval_all(&mut self, exprs: &'a [Expr]) -> Result<Vec<Value<'a>>, Box<Raised>> {
         exprs.iter().map(|expr| self.eval(expr)).collect()
     }
 
@@ -406,7 +418,7 @@ impl<'a, C: Calls + ?Sized> Run<'a, C> {
     }
 
     fn table(&mut self, items: &'a [Expr], fields: &'a [(Field, Expr)]) -> Evaluated<'a> {
-        let items = self.eval_all(items)?.into_vec();
+        let items = self.eval_all(items)?;
         let (mut ok, mut err) = (Value::Nil, Value::Nil);
         for (field, expr) in fields {
             match field {
