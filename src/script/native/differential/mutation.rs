@@ -88,7 +88,7 @@ fn mutants(body: &str) -> Vec<(String, String)> {
 /// Whether some case tells the mutant from the script it was made of.
 fn differs(script: &Script, original: &Program, mutant: &Program, mutated: &[u8]) -> bool {
     let timing = Timing::of(&script.body);
-    cases(script, 400, 5).iter().any(|case| {
+    cases(script, 200, 5).iter().any(|case| {
         // The same name for both, so that errors do not differ by it.
         let original = run_native(original, case, b"", NOW_UNIX_MS);
         let mutant = run_native(mutant, case, b"", NOW_UNIX_MS);

@@ -324,6 +324,7 @@ impl Parser<'_> {
 
     fn table(&mut self) -> Result<Expr, NotNative> {
         self.expect("{")?;
+        self.count_constant()?;
         let (mut items, mut fields) = (Vec::new(), Vec::new());
         while self.token != Token::Symbol("}") {
             match self.token {

@@ -10,7 +10,9 @@ mod loops;
 
 use super::ast::{Block, Declaration, Expr, Input, Line, Local, Origin, Script, Statement};
 use super::lexer::{Lexer, Token};
-use super::{CONSTANTS_MAX, LOCALS_MAX, NESTING_MAX, NotNative, SCRIPT_BYTES_MAX};
+use super::{
+    CONSTANTS_MAX, LOCALS_MAX, NESTING_MAX, NotNative, SCRIPT_BYTES_MAX, STATEMENT_CONSTANTS_MAX,
+};
 
 pub(super) struct Parser<'s> {
     lexer: Lexer<'s>,
@@ -25,6 +27,8 @@ pub(super) struct Parser<'s> {
     slots: usize,
     depth: usize,
     constants: usize,
+    /// Those of the statement that is being parsed.
+    statement_constants: usize,
     place: Place,
 }
 
@@ -52,6 +56,7 @@ impl<'s> Parser<'s> {
             slots: 0,
             depth: 0,
             constants: 0,
+            statement_constants: 0,
             place: Place::Straight,
         };
         parser.advance()?;
@@ -138,8 +143,13 @@ impl<'s> Parser<'s> {
     /// error messages change.
     fn count_constant(&mut self) -> Result<(), NotNative> {
         self.constants += 1;
+        self.statement_constants += 1;
         if self.constants > CONSTANTS_MAX {
-            return Err(self.refuse(format!("there are more than {CONSTANTS_MAX} literals")));
+            return Err(self.refuse(format!("there are more than {CONSTANTS_MAX} operands")));
+        }
+        if self.statement_constants > STATEMENT_CONSTANTS_MAX {
+            let reason = format!("a statement has more than {STATEMENT_CONSTANTS_MAX} operands");
+            return Err(self.refuse(reason));
         }
         Ok(())
     }
@@ -217,6 +227,7 @@ impl<'s> Parser<'s> {
     }
 
     fn statement(&mut self) -> Result<Statement, NotNative> {
+        self.statement_constants = 0;
         match self.token {
             Token::Word("local") => self.local_statement(),
             Token::Word("if") => self.if_statement(),

@@ -5,11 +5,13 @@
 //! the check proved.
 
 mod call;
+mod loops;
+mod operator;
 
 use smallvec::SmallVec;
 
-use super::ast::{Bound, Equality, Expr, Field, Input, Iterated, Line, Operand, Script, Statement};
-use super::value::{Table, Tables, Text, Value, one_line};
+use super::ast::{Equality, Expr, Input, Line, Script, Statement};
+use super::value::{Tables, Text, Value, one_line};
 use super::{JOINED_BYTES_MAX, operation};
 use crate::error::CommandError;
 use crate::resp::reply::Reply;
@@ -161,78 +163,6 @@ impl<'a, C: Calls + ?Sized> Run<'a, C> {
         }
     }
 
-    fn for_each(
-        &mut self,
-        slots: std::ops::Range<usize>,
-        list: &'a Iterated,
-        body: &'a [Statement],
-    ) -> Result<Flow<'a>, Box<Raised>> {
-        let list = match list {
-            Iterated::Input(input) => Err(self.input(*input)),
-            Iterated::Value { list, line } => match self.eval(list)? {
-                Value::Table(table) => Ok(table),
-                other => {
-                    let got = other.type_name();
-                    let text = format!("bad argument #1 to 'ipairs' (table expected, got {got})");
-                    return Err(runtime_error(*line, &text));
-                }
-            },
-        };
-        for index in 0.. {
-            let item = match &list {
-                Err(input) => input
-                    .get(index)
-                    .map_or(Value::Nil, |bytes| Value::Text(Text::Borrowed(bytes))),
-                Ok(table) => table.item(index),
-            };
-            if matches!(item, Value::Nil) {
-                break;
-            }
-            let control = [Value::Number((index + 1) as f64), item];
-            let mut control = control.into_iter();
-            for slot in slots.clone() {
-                self.set_local(slot, control.next().unwrap_or(Value::Nil));
-            }
-            match self.exec_block(body)? {
-                Flow::Next => {}
-                Flow::Break => break,
-                leaving => return Ok(leaving),
-            }
-        }
-        Ok(Flow::Next)
-    }
-
-    fn count(
-        &mut self,
-        slot: usize,
-        (start, limit): (f64, f64),
-        step: f64,
-        body: &'a [Statement],
-    ) -> Result<Flow<'a>, Box<Raised>> {
-        let mut counter = start;
-        while if step > 0.0 {
-            counter <= limit
-        } else {
-            counter >= limit
-        } {
-            self.set_local(slot, Value::Number(counter));
-            match self.exec_block(body)? {
-                Flow::Next => {}
-                Flow::Break => break,
-                leaving => return Ok(leaving),
-            }
-            counter += step;
-        }
-        Ok(Flow::Next)
-    }
-
-    fn bound(&self, bound: Bound) -> f64 {
-        bound.offset
-            + bound
-                .length_of
-                .map_or(0.0, |input| self.input(input).len() as f64)
-    }
-
     fn input(&self, input: Input) -> &'a [&'a [u8]] {
         list(self.keys, self.argv, input)
     }
@@ -343,91 +273,6 @@ impl<'a, C: Calls + ?Sized> Run<'a, C> {
     fn bytes(&self, expr: &'a Expr) -> Option<&[u8]> {
         ready(self.keys, self.argv, &self.locals, expr)
     }
-
-    /// The nodes that compare-and-delete does without; apart, so that `eval` stays small.
-    #[inline(never)]
-    fn eval_rare(&mut self, expr: &'a Expr) -> Evaluated<'a> {
-        let (line, result) = match expr {
-            Expr::Arithmetic(operation, operands, line) => {
-                let (left, right) = (&operands.0, &operands.1);
-                let (a, b) = (self.eval(&left.expr)?, self.eval(&right.expr)?);
-                let result = operation::arithmetic(*operation, (&a, &left.name), (&b, &right.name));
-                (*line, result.map(Value::Number))
-            }
-            Expr::Negate(operand, line) => {
-                let value = self.eval(&operand.expr)?;
-                (
-                    *line,
-                    operation::negate(&value, &operand.name).map(Value::Number),
-                )
-            }
-            Expr::Concat(operands, line) => {
-                let mut values = Vec::with_capacity(operands.len());
-                for operand in operands {
-                    values.push((self.eval(&operand.expr)?, &*operand.name));
-                }
-                (
-                    *line,
-                    operation::concat(values, &mut self.join_budget).map(Value::Text),
-                )
-            }
-            Expr::Length(operand, line) => (*line, self.length(operand)?),
-            Expr::Field(operand, field, line) => (
-                *line,
-                self.eval_indexed(operand)?
-                    .map(|table| match (table, field) {
-                        (Some(table), Field::Ok) => table.ok(),
-                        (Some(table), Field::Err) => table.err(),
-                        (None, _) => Value::Nil,
-                    }),
-            ),
-            Expr::Item(operand, index, line) => {
-                let table = self.eval_indexed(operand)?;
-                let index = self.eval(index)?;
-                (*line, table.map(|table| item(table, &index)))
-            }
-            Expr::Table { items, fields } => return self.table(items, fields),
-            other => return self.eval(other),
-        };
-        result.map_err(|text| runtime_error(line, &text))
-    }
-
-    /// The table that an index is applied to. A string has no field that a script of the subset
-    /// can name, so it counts as an empty table.
-    fn eval_indexed(
-        &mut self,
-        operand: &'a Operand,
-    ) -> Result<Result<Option<Table<'a>>, String>, Box<Raised>> {
-        Ok(match self.eval(&operand.expr)? {
-            Value::Table(table) => Ok(Some(table)),
-            Value::Text(_) => Ok(None),
-            other => Err(operation::wrong_type("index", &other, &operand.name)),
-        })
-    }
-
-    fn length(&mut self, operand: &'a Operand) -> Result<Result<Value<'a>, String>, Box<Raised>> {
-        Ok(match self.eval(&operand.expr)? {
-            Value::Table(table) => Ok(Value::Number(table.length() as f64)),
-            Value::Text(text) => Ok(Value::Number(text.bytes().len() as f64)),
-            other => Err(operation::wrong_type(
-                "get length of",
-                &other,
-                &operand.name,
-            )),
-        })
-    }
-
-    fn table(&mut self, items: &'a [Expr], fields: &'a [(Field, Expr)]) -> Evaluated<'a> {
-        let items = self.eval_all(items)?;
-        let (mut ok, mut err) = (Value::Nil, Value::Nil);
-        for (field, expr) in fields {
-            match field {
-                Field::Ok => ok = self.eval(expr)?,
-                Field::Err => err = self.eval(expr)?,
-            }
-        }
-        Ok(self.tables.composite(items, ok, err))
-    }
 }
 
 fn list<'a>(keys: &'a [&'a [u8]], argv: &'a [&'a [u8]], input: Input) -> &'a [&'a [u8]] {
@@ -464,14 +309,5 @@ fn ready<'l, 'a: 'l>(
             _ => None,
         },
         _ => None,
-    }
-}
-
-fn item<'a>(table: Option<Table<'a>>, index: &Value<'_>) -> Value<'a> {
-    match (table, index) {
-        (Some(table), Value::Number(index)) => {
-            operation::list_index(*index).map_or(Value::Nil, |index| table.item(index))
-        }
-        _ => Value::Nil,
     }
 }

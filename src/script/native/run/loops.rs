@@ -1,0 +1,82 @@
+//! Loops of a running script.
+
+use std::ops::Range;
+
+use super::super::ast::{Bound, Iterated, Statement};
+use super::super::value::{Text, Value};
+use super::{Flow, Raised, Run, runtime_error};
+use crate::script::Calls;
+
+impl<'a, C: Calls + ?Sized> Run<'a, C> {
+    pub(super) fn for_each(
+        &mut self,
+        slots: Range<usize>,
+        list: &'a Iterated,
+        body: &'a [Statement],
+    ) -> Result<Flow<'a>, Box<Raised>> {
+        let list = match list {
+            Iterated::Input(input) => Err(self.input(*input)),
+            Iterated::Value { list, line } => match self.eval(list)? {
+                Value::Table(table) => Ok(table),
+                other => {
+                    let got = other.type_name();
+                    let text = format!("bad argument #1 to 'ipairs' (table expected, got {got})");
+                    return Err(runtime_error(*line, &text));
+                }
+            },
+        };
+        for index in 0.. {
+            let item = match &list {
+                Err(input) => input
+                    .get(index)
+                    .map_or(Value::Nil, |bytes| Value::Text(Text::Borrowed(bytes))),
+                Ok(table) => table.item(index),
+            };
+            if matches!(item, Value::Nil) {
+                break;
+            }
+            let control = [Value::Number((index + 1) as f64), item];
+            let mut control = control.into_iter();
+            for slot in slots.clone() {
+                self.set_local(slot, control.next().unwrap_or(Value::Nil));
+            }
+            match self.exec_block(body)? {
+                Flow::Next => {}
+                Flow::Break => break,
+                leaving => return Ok(leaving),
+            }
+        }
+        Ok(Flow::Next)
+    }
+
+    pub(super) fn count(
+        &mut self,
+        slot: usize,
+        (start, limit): (f64, f64),
+        step: f64,
+        body: &'a [Statement],
+    ) -> Result<Flow<'a>, Box<Raised>> {
+        let mut counter = start;
+        while if step > 0.0 {
+            counter <= limit
+        } else {
+            counter >= limit
+        } {
+            self.set_local(slot, Value::Number(counter));
+            match self.exec_block(body)? {
+                Flow::Next => {}
+                Flow::Break => break,
+                leaving => return Ok(leaving),
+            }
+            counter += step;
+        }
+        Ok(Flow::Next)
+    }
+
+    pub(super) fn bound(&self, bound: Bound) -> f64 {
+        bound.offset
+            + bound
+                .length_of
+                .map_or(0.0, |input| self.input(input).len() as f64)
+    }
+}
