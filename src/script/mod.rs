@@ -4,6 +4,7 @@
 //! shard locks of its keys; every other script runs in the sandboxed Lua 5.1 of `lua` while
 //! the keyspace stands still. Both reach commands through [`Calls`] and nothing else.
 
+pub mod lua;
 pub mod native;
 
 use crate::error::CommandError;
@@ -23,4 +24,7 @@ pub trait Calls {
 
     /// `redis.log`: a line for the server's log at Redis's level 0 (debug) to 3 (warning).
     fn log(&mut self, level: u8, message: &[u8]);
+
+    /// `redis.acl_check_cmd`: whether there is a command of this name.
+    fn is_command(&self, name: &[u8]) -> bool;
 }

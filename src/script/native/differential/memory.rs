@@ -372,6 +372,10 @@ impl Calls for Memory {
         }
     }
 
+    fn is_command(&self, _name: &[u8]) -> bool {
+        true
+    }
+
     fn set_protocol(&mut self, _version: u8) {
         panic!("no native script chooses a protocol");
     }

@@ -1,0 +1,266 @@
+//! The `redis` table: what a script calls to reach the server.
+
+use std::ffi::c_int;
+
+use sha1_smol::Sha1;
+use smallvec::SmallVec;
+
+use super::convert::{push_command_error, push_reply};
+use super::number::{format_general, to_int};
+use super::stack::{Body, Kind, Outcome, Raise, Stack};
+use crate::resp::reply::Reply;
+
+/// The version scripts see; clients' scripts compare it.
+pub(super) const REDIS_VERSION: &str = "7.2.4";
+
+/// The same as one number: major, minor and patch in a byte each.
+const REDIS_VERSION_NUM: f64 = 0x0007_0204 as f64;
+
+/// The functions, by name.
+pub(super) const FUNCTIONS: &[(&str, Body)] = &[
+    ("acl_check_cmd", acl_check_cmd),
+    ("breakpoint", |stack| {
+        stack.push_boolean(false);
+        Ok(1)
+    }),
+    ("call", call),
+    ("debug", |_stack| Ok(0)),
+    ("error_reply", error_reply),
+    ("log", log),
+    ("pcall", pcall),
+    ("replicate_commands", |stack| {
+        stack.push_boolean(true);
+        Ok(1)
+    }),
+    ("set_repl", set_repl),
+    ("setresp", setresp),
+    ("sha1hex", sha1hex),
+    ("status_reply", status_reply),
+];
+
+/// The numbers, by name.
+pub(super) const NUMBERS: &[(&str, f64)] = &[
+    ("LOG_DEBUG", 0.0),
+    ("LOG_VERBOSE", 1.0),
+    ("LOG_NOTICE", 2.0),
+    ("LOG_WARNING", 3.0),
+    ("REPL_NONE", 0.0),
+    ("REPL_AOF", 1.0),
+    ("REPL_SLAVE", 2.0),
+    ("REPL_REPLICA", 2.0),
+    ("REPL_ALL", 3.0),
+    ("REDIS_VERSION_NUM", REDIS_VERSION_NUM),
+];
+
+/// Every replication flag set.
+const REPL_ALL: i32 = 3;
+
+const BAD_ARGUMENTS: &[u8] = b"ERR Lua redis lib command arguments must be strings or integers";
+const NO_ARGUMENTS: &[u8] = b"ERR Please specify at least one argument for this redis lib call";
+const BAD_TEXT: &[u8] = b"ERR wrong number or type of arguments";
+
+/// One argument of a command: bytes that Lua holds, or a number written out.
+enum Argument<'s> {
+    Bytes(&'s [u8]),
+    Number(String),
+}
+
+/// `redis.call(command, ...)`: an error of the command ends the script.
+fn call(stack: &Stack) -> Outcome {
+    if run_command(stack) {
+        Ok(1)
+    } else {
+        Err(Raise::Value)
+    }
+}
+
+/// `redis.pcall(command, ...)`: an error of the command is the result.
+fn pcall(stack: &Stack) -> Outcome {
+    run_command(stack);
+    Ok(1)
+}
+
+/// Leaves the result or the error table on top; tells which.
+fn run_command(stack: &Stack) -> bool {
+    let reply = match collect_arguments(stack) {
+        Err(text) => {
+            stack.push_error_table(text);
+            return false;
+        }
+        Ok(arguments) => {
+            let arguments: SmallVec<[&[u8]; 8]> = arguments
+                .iter()
+                .map(|argument| match argument {
+                    Argument::Bytes(bytes) => bytes,
+                    Argument::Number(text) => text.as_bytes(),
+                })
+                .collect();
+            stack.with_calls(|calls| calls.call(&arguments))
+        }
+    };
+    match reply {
+        None => stack.push_error_table(b"ERR no script is running"),
+        Some(Ok(Reply::Error(line))) => push_command_error(stack, &line),
+        Some(Ok(reply)) => {
+            push_reply(stack, &reply);
+            return true;
+        }
+        Some(Err(error)) => match error.into_reply() {
+            Reply::Error(line) => push_command_error(stack, &line),
+            other => push_reply(stack, &other),
+        },
+    }
+    false
+}
+
+fn collect_arguments<'h>(stack: &Stack<'h>) -> Result<SmallVec<[Argument<'h>; 8]>, &'static [u8]> {
+    let count = stack.top();
+    if count == 0 {
+        return Err(NO_ARGUMENTS);
+    }
+    (1..=count)
+        .map(|index| match stack.kind(index) {
+            Kind::String => Ok(Argument::Bytes(stack.bytes(index).unwrap_or_default())),
+            Kind::Number => Ok(Argument::Number(format_general(
+                stack.number(index).unwrap_or_default(),
+                17,
+            ))),
+            _ => Err(BAD_ARGUMENTS),
+        })
+        .collect()
+}
+
+/// Every command is allowed to the one user there is; only unknown commands are told apart.
+fn acl_check_cmd(stack: &Stack) -> Outcome {
+    if stack.top() == 0 {
+        return fail(stack, NO_ARGUMENTS);
+    }
+    let Some(name) = stack.string(1) else {
+        return fail(stack, BAD_ARGUMENTS);
+    };
+    match stack.with_calls(|calls| calls.is_command(name)) {
+        Some(true) => {
+            stack.push_boolean(true);
+            Ok(1)
+        }
+        _ => fail(
+            stack,
+            b"ERR Invalid command passed to redis.acl_check_cmd()",
+        ),
+    }
+}
+
+/// `redis.error_reply(text)`: a text without a code gets `ERR`.
+fn error_reply(stack: &Stack) -> Outcome {
+    let Some(text) = only_string(stack) else {
+        stack.push_error_table(BAD_TEXT);
+        return Ok(1);
+    };
+    let text = text.strip_prefix(b"-").unwrap_or(text);
+    if text.contains(&b' ') {
+        stack.push_error_table(text);
+    } else {
+        stack.push_error_table(&[b"ERR ", text].concat());
+    }
+    Ok(1)
+}
+
+/// `redis.status_reply(text)`
+fn status_reply(stack: &Stack) -> Outcome {
+    let Some(text) = only_string(stack) else {
+        stack.push_error_table(BAD_TEXT);
+        return Ok(1);
+    };
+    stack.push_table(0, 1);
+    stack.push_bytes(text);
+    stack.set_field(-2, "ok");
+    Ok(1)
+}
+
+fn only_string<'h>(stack: &Stack<'h>) -> Option<&'h [u8]> {
+    if stack.top() == 1 {
+        stack.string(1)
+    } else {
+        None
+    }
+}
+
+/// `redis.log(level, text, ...)`: the texts are joined by blanks.
+fn log(stack: &Stack) -> Outcome {
+    let count = stack.top();
+    if count < 2 {
+        return fail(stack, b"ERR redis.log() requires two arguments or more.");
+    }
+    let Some(level) = stack.number(1) else {
+        return fail(stack, b"ERR First argument must be a number (log level).");
+    };
+    let Ok(level @ 0..=3) = u8::try_from(to_int(level)) else {
+        return fail(stack, b"ERR Invalid debug level.");
+    };
+    let texts: Vec<&[u8]> = (2..=count).filter_map(|index| stack.bytes(index)).collect();
+    let message = texts.join(&b' ');
+    stack.with_calls(|calls| calls.log(level, &message));
+    Ok(0)
+}
+
+/// `redis.set_repl(flags)`: checked and otherwise without effect, as there are no replicas.
+fn set_repl(stack: &Stack) -> Outcome {
+    if stack.top() != 1 {
+        return fail(stack, b"ERR redis.set_repl() requires two arguments.");
+    }
+    let flags = to_int(stack.number(1).unwrap_or_default());
+    if flags & !REPL_ALL != 0 {
+        let text =
+            b"ERR Invalid replication flags. Use REPL_AOF, REPL_REPLICA, REPL_ALL or REPL_NONE.";
+        return fail(stack, text);
+    }
+    Ok(0)
+}
+
+/// `redis.setresp(2 or 3)`
+fn setresp(stack: &Stack) -> Outcome {
+    if stack.top() != 1 {
+        return fail(stack, b"ERR redis.setresp() requires one argument.");
+    }
+    let version = to_int(stack.number(1).unwrap_or_default());
+    let Ok(version @ 2..=3) = u8::try_from(version) else {
+        return fail(stack, b"ERR RESP version must be 2 or 3.");
+    };
+    stack.host.protocol.set(version);
+    stack.with_calls(|calls| calls.set_protocol(version));
+    Ok(0)
+}
+
+/// `redis.sha1hex(text)`: what is no text counts as empty.
+fn sha1hex(stack: &Stack) -> Outcome {
+    if stack.top() != 1 {
+        return fail(stack, b"ERR wrong number of arguments");
+    }
+    let digest = Sha1::from(stack.bytes(1).unwrap_or_default())
+        .digest()
+        .to_string();
+    stack.push_bytes(digest.as_bytes());
+    Ok(1)
+}
+
+fn fail(stack: &Stack, text: &[u8]) -> Result<c_int, Raise> {
+    stack.push_error_table(text);
+    Err(Raise::Value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn version_number_holds_the_version() {
+        let parts: Vec<u32> = REDIS_VERSION
+            .split('.')
+            .filter_map(|part| part.parse().ok())
+            .collect();
+        assert_eq!(
+            f64::from((parts[0] << 16) | (parts[1] << 8) | parts[2]),
+            REDIS_VERSION_NUM
+        );
+    }
+}

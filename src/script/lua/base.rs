@@ -1,0 +1,461 @@
+//! The functions of Lua's base library that the sandbox replaces, and read-only tables.
+//!
+//! Lua 5.1 knows no read-only table. A script is handed an empty stand-in whose metatable leads
+//! reads to the real table and refuses writes; the functions that look past metatables (`next`,
+//! `rawset`, `getmetatable`, `table.insert`, ...) are replaced by ones that know stand-ins.
+//! `load` and `loadstring` are replaced because the originals take bytecode.
+//!
+//! Unlike a [`super::stack::Body`], the functions here may run Lua code and may be left by a
+//! jump at any call: they own nothing.
+#![expect(unsafe_code, reason = "the Lua API is C functions over a raw state")]
+
+use std::ffi::{CStr, c_char, c_int, c_void};
+
+use mlua::ffi;
+
+/// The first byte of compiled Lua code.
+pub(super) const BYTECODE_MARK: u8 = 0x1b;
+
+const READ_ONLY: &CStr = c"Attempt to modify a readonly table";
+
+/// Its address marks, in the metatable of a stand-in, the real table.
+static REAL: u8 = 0;
+/// Its address marks what `getmetatable` shows for a stand-in.
+static SHOWN: u8 = 0;
+
+/// The replacements in the globals.
+pub(super) const GLOBALS: &[(&CStr, ffi::lua_CFunction)] = &[
+    (c"getmetatable", getmetatable),
+    (c"load", load),
+    (c"loadstring", loadstring),
+    (c"next", next),
+    (c"pairs", pairs),
+    (c"pcall", pcall),
+    (c"rawget", rawget),
+    (c"rawset", rawset),
+    (c"setmetatable", setmetatable),
+    (c"__redis__err__handler", describe_error),
+];
+
+/// The replacements in `table`.
+pub(super) const TABLE: &[(&CStr, ffi::lua_CFunction)] =
+    &[(c"foreach", foreach), (c"insert", insert)];
+
+/// Replaces the table on top by its stand-in; `getmetatable` shows the value below it, which
+/// is taken too.
+///
+/// # Safety
+/// Two values, a table on top; allocations must not be refused.
+pub(super) unsafe fn protect(state: *mut ffi::lua_State) {
+    // SAFETY: the caller's promise; raw access only.
+    unsafe {
+        ffi::lua_checkstack(state, 6);
+        let real = ffi::lua_gettop(state);
+        ffi::lua_createtable(state, 0, 0);
+        ffi::lua_createtable(state, 0, 4);
+        let meta = ffi::lua_gettop(state);
+        ffi::lua_pushvalue(state, real);
+        ffi::lua_setfield(state, meta, c"__index".as_ptr());
+        ffi::lua_pushcfunction(state, refuse_write);
+        ffi::lua_setfield(state, meta, c"__newindex".as_ptr());
+        for (mark, value) in [(&raw const REAL, real), (&raw const SHOWN, real - 1)] {
+            ffi::lua_pushlightuserdata(state, mark.cast_mut().cast());
+            ffi::lua_pushvalue(state, value);
+            ffi::lua_rawset(state, meta);
+        }
+        ffi::lua_setmetatable(state, -2);
+        ffi::lua_replace(state, real - 1);
+        ffi::lua_settop(state, real - 1);
+    }
+}
+
+/// Pushes what `mark` leads to if the value at `index` is a stand-in.
+unsafe fn push_marked(state: *mut ffi::lua_State, index: c_int, mark: *const u8) -> bool {
+    // SAFETY: called with an acceptable index and room on the stack.
+    unsafe {
+        if ffi::lua_type(state, index) != ffi::LUA_TTABLE
+            || ffi::lua_getmetatable(state, index) == 0
+        {
+            return false;
+        }
+        ffi::lua_pushlightuserdata(state, (&raw const REAL).cast_mut().cast());
+        ffi::lua_rawget_(state, -2);
+        if ffi::lua_type(state, -1) == ffi::LUA_TNIL {
+            ffi::lua_settop(state, -3);
+            return false;
+        }
+        if mark != &raw const REAL {
+            ffi::lua_settop(state, -2);
+            ffi::lua_pushlightuserdata(state, mark.cast_mut().cast());
+            ffi::lua_rawget_(state, -2);
+        }
+        ffi::lua_remove(state, -2);
+        true
+    }
+}
+
+/// Puts the real table in the place of a stand-in; tells whether there was one.
+unsafe fn resolve(state: *mut ffi::lua_State, index: c_int) -> bool {
+    // SAFETY: as `push_marked`; `index` counts from the bottom.
+    unsafe {
+        let is_stand_in = push_marked(state, index, &raw const REAL);
+        if is_stand_in {
+            ffi::lua_replace(state, index);
+        }
+        is_stand_in
+    }
+}
+
+unsafe fn raise_read_only(state: *mut ffi::lua_State) -> c_int {
+    // SAFETY: Lua calls this with room on the stack.
+    unsafe {
+        ffi::lua_pushliteral(state, READ_ONLY);
+        ffi::lua_error(state)
+    }
+}
+
+unsafe extern "C-unwind" fn refuse_write(state: *mut ffi::lua_State) -> c_int {
+    // SAFETY: the text has no format directive.
+    unsafe { ffi::luaL_error(state, READ_ONLY.as_ptr()) }
+}
+
+/// The `__index` of the globals' metatable.
+pub(super) unsafe extern "C-unwind" fn refuse_unknown_global(state: *mut ffi::lua_State) -> c_int {
+    // SAFETY: the arguments are the table and the name; the format takes one string.
+    unsafe {
+        ffi::luaL_error(
+            state,
+            c"Script attempted to access nonexistent global variable '%s'".as_ptr(),
+            ffi::lua_tolstring(state, 2, std::ptr::null_mut()),
+        )
+    }
+}
+
+unsafe extern "C-unwind" fn getmetatable(state: *mut ffi::lua_State) -> c_int {
+    // SAFETY: standard calls; nothing is owned where they may jump.
+    unsafe {
+        ffi::luaL_checkany(state, 1);
+        if push_marked(state, 1, &raw const SHOWN) {
+            return 1;
+        }
+        if ffi::lua_type(state, 1) == ffi::LUA_TSTRING {
+            // What strings show is kept in the registry, as their real metatable is writable.
+            ffi::lua_getfield_(state, ffi::LUA_REGISTRYINDEX, STRING_META.as_ptr());
+            return 1;
+        }
+        if ffi::lua_getmetatable(state, 1) == 0 {
+            ffi::lua_pushnil(state);
+            return 1;
+        }
+        ffi::luaL_getmetafield_(state, 1, c"__metatable".as_ptr());
+        1
+    }
+}
+
+/// The registry field with the stand-in for the metatable of strings.
+pub(super) const STRING_META: &CStr = c"string metatable";
+
+unsafe extern "C-unwind" fn setmetatable(state: *mut ffi::lua_State) -> c_int {
+    // SAFETY: as above.
+    unsafe {
+        let kind = ffi::lua_type(state, 2);
+        ffi::luaL_checktype(state, 1, ffi::LUA_TTABLE);
+        ffi::luaL_argcheck(
+            state,
+            c_int::from(kind == ffi::LUA_TNIL || kind == ffi::LUA_TTABLE),
+            2,
+            c"nil or table expected".as_ptr(),
+        );
+        if push_marked(state, 1, &raw const REAL) {
+            return raise_read_only(state);
+        }
+        if ffi::luaL_getmetafield_(state, 1, c"__metatable".as_ptr()) != 0 {
+            return ffi::luaL_error(state, c"cannot change a protected metatable".as_ptr());
+        }
+        ffi::lua_settop(state, 2);
+        ffi::lua_setmetatable(state, 1);
+        1
+    }
+}
+
+unsafe extern "C-unwind" fn rawget(state: *mut ffi::lua_State) -> c_int {
+    // SAFETY: as above.
+    unsafe {
+        ffi::luaL_checktype(state, 1, ffi::LUA_TTABLE);
+        ffi::luaL_checkany(state, 2);
+        ffi::lua_settop(state, 2);
+        resolve(state, 1);
+        ffi::lua_rawget_(state, 1);
+        1
+    }
+}
+
+unsafe extern "C-unwind" fn rawset(state: *mut ffi::lua_State) -> c_int {
+    // SAFETY: as above.
+    unsafe {
+        ffi::luaL_checktype(state, 1, ffi::LUA_TTABLE);
+        ffi::luaL_checkany(state, 2);
+        ffi::luaL_checkany(state, 3);
+        ffi::lua_settop(state, 3);
+        if push_marked(state, 1, &raw const REAL) {
+            return raise_read_only(state);
+        }
+        ffi::lua_rawset(state, 1);
+        1
+    }
+}
+
+unsafe extern "C-unwind" fn next(state: *mut ffi::lua_State) -> c_int {
+    // SAFETY: as above; a key that is not in the table makes lua_next raise.
+    unsafe {
+        ffi::luaL_checktype(state, 1, ffi::LUA_TTABLE);
+        ffi::lua_settop(state, 2);
+        resolve(state, 1);
+        if ffi::lua_next(state, 1) != 0 {
+            return 2;
+        }
+        ffi::lua_pushnil(state);
+        1
+    }
+}
+
+unsafe extern "C-unwind" fn pairs(state: *mut ffi::lua_State) -> c_int {
+    // SAFETY: as above.
+    unsafe {
+        ffi::luaL_checktype(state, 1, ffi::LUA_TTABLE);
+        ffi::lua_pushcfunction(state, next);
+        ffi::lua_pushvalue(state, 1);
+        ffi::lua_pushnil(state);
+        3
+    }
+}
+
+/// Redis hands a caught error table on as its `err` text.
+unsafe extern "C-unwind" fn pcall(state: *mut ffi::lua_State) -> c_int {
+    // SAFETY: as above; the error of a failed call is on top.
+    unsafe {
+        if ffi::lua_gettop(state) == 0 {
+            ffi::lua_pushboolean(state, 0);
+            ffi::lua_pushliteral(state, c"attempt to call a nil value");
+            return 2;
+        }
+        let arguments = ffi::lua_gettop(state) - 1;
+        if ffi::lua_pcall(state, arguments, ffi::LUA_MULTRET, 0) == ffi::LUA_OK {
+            ffi::lua_pushboolean(state, 1);
+            ffi::lua_insert(state, 1);
+            return ffi::lua_gettop(state);
+        }
+        if ffi::lua_type(state, -1) == ffi::LUA_TTABLE {
+            ffi::lua_getfield_(state, -1, c"err".as_ptr());
+            if ffi::lua_isstring(state, -1) == 0 {
+                ffi::lua_settop(state, -2);
+            }
+        }
+        ffi::lua_pushboolean(state, 0);
+        ffi::lua_insert(state, -2);
+        2
+    }
+}
+
+unsafe extern "C-unwind" fn foreach(state: *mut ffi::lua_State) -> c_int {
+    // SAFETY: as above.
+    unsafe {
+        ffi::luaL_checktype(state, 1, ffi::LUA_TTABLE);
+        ffi::luaL_checktype(state, 2, ffi::LUA_TFUNCTION);
+        resolve(state, 1);
+        ffi::lua_pushnil(state);
+        while ffi::lua_next(state, 1) != 0 {
+            ffi::lua_pushvalue(state, 2);
+            ffi::lua_pushvalue(state, -3);
+            ffi::lua_pushvalue(state, -3);
+            ffi::lua_call(state, 2, 1);
+            if ffi::lua_type(state, -1) != ffi::LUA_TNIL {
+                return 1;
+            }
+            ffi::lua_settop(state, -3);
+        }
+        0
+    }
+}
+
+unsafe extern "C-unwind" fn insert(state: *mut ffi::lua_State) -> c_int {
+    // SAFETY: as above.
+    unsafe {
+        ffi::luaL_checktype(state, 1, ffi::LUA_TTABLE);
+        let mut end = ffi::lua_objlen(state, 1) as c_int + 1;
+        let place = match ffi::lua_gettop(state) {
+            2 => end,
+            3 => {
+                let place = ffi::luaL_checkinteger(state, 2) as c_int;
+                end = end.max(place);
+                place
+            }
+            _ => return ffi::luaL_error(state, c"wrong number of arguments to 'insert'".as_ptr()),
+        };
+        if push_marked(state, 1, &raw const REAL) {
+            return raise_read_only(state);
+        }
+        while end > place {
+            ffi::lua_rawgeti_(state, 1, end - 1);
+            ffi::lua_rawseti_(state, 1, end);
+            end -= 1;
+        }
+        ffi::lua_rawseti_(state, 1, place);
+        0
+    }
+}
+
+unsafe extern "C-unwind" fn loadstring(state: *mut ffi::lua_State) -> c_int {
+    // SAFETY: as above.
+    unsafe {
+        let mut length = 0;
+        let text = ffi::luaL_checklstring(state, 1, &raw mut length);
+        let name = ffi::luaL_optlstring(state, 2, text, std::ptr::null_mut());
+        let status = load_text(state, text, length, name);
+        finish_load(state, status)
+    }
+}
+
+/// Compiles text, never bytecode; leaves the function or the error on top.
+///
+/// # Safety
+/// `text` has `length` bytes that outlive the call; `name` is terminated.
+pub(super) unsafe fn load_text(
+    state: *mut ffi::lua_State,
+    text: *const c_char,
+    length: usize,
+    name: *const c_char,
+) -> c_int {
+    // SAFETY: the caller's promise.
+    unsafe {
+        if length == 0 || *text.cast::<u8>() != BYTECODE_MARK {
+            return ffi::luaL_loadbuffer(state, text, length, name);
+        }
+        // Lua takes bytecode for what begins with the mark, so a blank goes before it: the
+        // parser then refuses the mark in its own words.
+        ffi::lua_pushliteral(state, c" ");
+        ffi::lua_pushlstring_(state, text, length);
+        ffi::lua_concat(state, 2);
+        let mut blanked_length = 0;
+        let blanked = ffi::lua_tolstring(state, -1, &raw mut blanked_length);
+        let status = ffi::luaL_loadbuffer(state, blanked, blanked_length, name);
+        ffi::lua_remove(state, -2);
+        status
+    }
+}
+
+unsafe fn finish_load(state: *mut ffi::lua_State, status: c_int) -> c_int {
+    // SAFETY: the function or the error is on top.
+    unsafe {
+        if status == ffi::LUA_OK {
+            return 1;
+        }
+        ffi::lua_pushnil(state);
+        ffi::lua_insert(state, -2);
+        2
+    }
+}
+
+unsafe extern "C-unwind" fn load(state: *mut ffi::lua_State) -> c_int {
+    // SAFETY: as above; the reader is used only during lua_load.
+    unsafe {
+        ffi::luaL_checktype(state, 1, ffi::LUA_TFUNCTION);
+        let name = ffi::luaL_optlstring(state, 2, c"=(load)".as_ptr(), std::ptr::null_mut());
+        ffi::lua_settop(state, 3);
+        let mut is_first = true;
+        let status = ffi::lua_load(state, read_piece, (&raw mut is_first).cast(), name);
+        finish_load(state, status)
+    }
+}
+
+/// Calls the function at 1 for the next piece and keeps it at 3 while the parser reads it.
+unsafe extern "C-unwind" fn read_piece(
+    state: *mut ffi::lua_State,
+    is_first: *mut c_void,
+    size: *mut usize,
+) -> *const c_char {
+    // SAFETY: lua_load passes on the pointer that `load` gave it.
+    unsafe {
+        ffi::luaL_checkstack_(state, 3, c"too many nested functions".as_ptr());
+        ffi::lua_pushvalue(state, 1);
+        ffi::lua_call(state, 0, 1);
+        if ffi::lua_type(state, -1) == ffi::LUA_TNIL {
+            *size = 0;
+            return std::ptr::null();
+        }
+        if ffi::lua_isstring(state, -1) == 0 {
+            ffi::luaL_error(state, c"reader function must return a string".as_ptr());
+        }
+        ffi::lua_replace(state, 3);
+        let piece = ffi::lua_tolstring(state, 3, size);
+        let is_first = is_first.cast::<bool>();
+        if *size == 0 || !*is_first || *piece.cast::<u8>() != BYTECODE_MARK {
+            *is_first = false;
+            return piece;
+        }
+        *is_first = false;
+        ffi::lua_pushliteral(state, c" ");
+        ffi::lua_pushvalue(state, 3);
+        ffi::lua_concat(state, 2);
+        ffi::lua_replace(state, 3);
+        ffi::lua_tolstring(state, 3, size)
+    }
+}
+
+/// Turns any error value into `{err, source, line}`: the message handler of every run.
+pub(super) unsafe extern "C-unwind" fn describe_error(state: *mut ffi::lua_State) -> c_int {
+    // SAFETY: as above; `frame` is filled before it is read.
+    unsafe {
+        ffi::lua_settop(state, 1);
+        let is_stand_in = push_marked(state, 1, &raw const REAL);
+        ffi::lua_settop(state, 1);
+        if ffi::lua_type(state, 1) == ffi::LUA_TTABLE && !is_stand_in {
+            // The reply is made of raw fields, but Redis honours an inherited `err` here.
+            ffi::lua_getfield_(state, 1, c"err".as_ptr());
+            ffi::lua_setfield(state, 1, c"err".as_ptr());
+        } else {
+            ffi::lua_createtable(state, 0, 3);
+            ffi::lua_pushliteral(state, c"ERR ");
+            push_text(state, 1);
+            ffi::lua_concat(state, 2);
+            ffi::lua_setfield(state, 2, c"err".as_ptr());
+            ffi::lua_replace(state, 1);
+        }
+        let mut frame = std::mem::zeroed::<ffi::lua_Debug>();
+        for level in 1..=2 {
+            if ffi::lua_getstack(state, level, &raw mut frame) == 0 {
+                return 1;
+            }
+            ffi::lua_getinfo(state, c"nSl".as_ptr(), &raw mut frame);
+            if CStr::from_ptr(frame.what) != c"C" {
+                break;
+            }
+        }
+        ffi::lua_pushstring_(state, frame.source);
+        ffi::lua_setfield(state, 1, c"source".as_ptr());
+        ffi::lua_pushinteger(state, ffi::lua_Integer::from(frame.currentline));
+        ffi::lua_setfield(state, 1, c"line".as_ptr());
+        1
+    }
+}
+
+unsafe fn push_text(state: *mut ffi::lua_State, index: c_int) {
+    // SAFETY: as above.
+    unsafe {
+        match ffi::lua_type(state, index) {
+            ffi::LUA_TNIL => ffi::lua_pushliteral(state, c"nil"),
+            ffi::LUA_TBOOLEAN if ffi::lua_toboolean(state, index) != 0 => {
+                ffi::lua_pushliteral(state, c"true")
+            }
+            ffi::LUA_TBOOLEAN => ffi::lua_pushliteral(state, c"false"),
+            ffi::LUA_TNUMBER | ffi::LUA_TSTRING => ffi::lua_pushvalue(state, index),
+            kind => {
+                let (name, address) = (
+                    ffi::lua_typename(state, kind),
+                    ffi::lua_topointer(state, index),
+                );
+                ffi::lua_pushfstring(state, c"%s: %p".as_ptr(), name, address);
+            }
+        }
+    }
+}

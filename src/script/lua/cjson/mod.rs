@@ -1,0 +1,166 @@
+//! The `cjson` library: JSON for scripts, with the settings of the module that Redis ships.
+//!
+//! Every module table (`cjson` itself and each `cjson.new()`) has settings of its own: a Lua
+//! array that its functions carry. [`Setting`] names the places.
+
+mod decode;
+mod encode;
+
+use super::number::to_int;
+use super::stack::{Body, Kind, Outcome, Raise, Stack, push_function};
+
+/// Depth past which nesting is refused whatever the settings say: it bounds native recursion.
+const NESTING_MAX: i32 = 2_000;
+
+/// The place of a setting in the array; 0 and 1 stand for false and true.
+#[derive(Clone, Copy)]
+enum Setting {
+    SparseConvert = 1,
+    SparseRatio = 2,
+    SparseSafe = 3,
+    EncodeDepth = 4,
+    DecodeDepth = 5,
+    Precision = 6,
+    KeepBuffer = 7,
+    EncodeInvalid = 8,
+    DecodeInvalid = 9,
+}
+
+/// The values of a new module, in the order of [`Setting`].
+const DEFAULTS: [i32; 9] = [0, 2, 10, 1_000, 1_000, 14, 1, 0, 1];
+
+/// `encode_invalid_numbers("null")`
+const INVALID_AS_NULL: i32 = 2;
+
+const FUNCTIONS: &[(&str, Body)] = &[
+    ("encode", encode::encode),
+    ("decode", decode::decode),
+    ("encode_sparse_array", sparse_array),
+    ("encode_max_depth", |stack| {
+        integer_setting(stack, Setting::EncodeDepth, 1, i32::MAX)
+    }),
+    ("decode_max_depth", |stack| {
+        integer_setting(stack, Setting::DecodeDepth, 1, i32::MAX)
+    }),
+    ("encode_number_precision", |stack| {
+        integer_setting(stack, Setting::Precision, 1, 14)
+    }),
+    ("encode_keep_buffer", |stack| {
+        choice_setting(stack, Setting::KeepBuffer, &SWITCH)
+    }),
+    ("encode_invalid_numbers", |stack| {
+        choice_setting(stack, Setting::EncodeInvalid, &INVALID)
+    }),
+    ("decode_invalid_numbers", |stack| {
+        choice_setting(stack, Setting::DecodeInvalid, &SWITCH)
+    }),
+    ("new", |stack| {
+        push_module(stack);
+        Ok(1)
+    }),
+];
+
+const SWITCH: [&str; 2] = ["off", "on"];
+const INVALID: [&str; 3] = ["off", "on", "null"];
+
+/// Pushes a module table with the default settings.
+pub(super) fn push_module(stack: &Stack) {
+    stack.push_table(0, FUNCTIONS.len() + 3);
+    stack.push_table(DEFAULTS.len(), 0);
+    for (value, place) in DEFAULTS.into_iter().zip(1..) {
+        stack.push_number(f64::from(value));
+        stack.set_item(-2, place);
+    }
+    for (name, body) in FUNCTIONS {
+        stack.push_copy(-1);
+        push_function(stack, *body, 1);
+        stack.set_field(-3, name);
+    }
+    stack.pop(1);
+    stack.push_null();
+    stack.set_field(-2, "null");
+    for (name, text) in [("_NAME", "cjson"), ("_VERSION", "2.1.0")] {
+        stack.push_bytes(text.as_bytes());
+        stack.set_field(-2, name);
+    }
+}
+
+fn setting(stack: &Stack, setting: Setting) -> i32 {
+    stack.push_item(stack.own_value(), setting as i32);
+    let value = stack.number(-1).unwrap_or_default();
+    stack.pop(1);
+    to_int(value)
+}
+
+fn change(stack: &Stack, setting: Setting, value: i32) {
+    stack.push_number(f64::from(value));
+    stack.set_item(stack.own_value(), setting as i32);
+}
+
+/// Brings the arguments to `count`; the complaint about more comes first, as in the original.
+fn limit_arguments(stack: &Stack, count: i32) -> Result<(), Raise> {
+    if stack.top() > count {
+        return Err(Raise::argument(count + 1, "found too many arguments"));
+    }
+    while stack.top() < count {
+        stack.push_nil();
+    }
+    Ok(())
+}
+
+fn integer_setting(stack: &Stack, name: Setting, least: i32, most: i32) -> Outcome {
+    limit_arguments(stack, 1)?;
+    integer_option(stack, 1, name, least, most)
+}
+
+fn integer_option(stack: &Stack, index: i32, name: Setting, least: i32, most: i32) -> Outcome {
+    if stack.kind(index) != Kind::Nil {
+        let value = to_int(stack.check_number(index)?);
+        if !(least..=most).contains(&value) {
+            let text = format!("expected integer between {least} and {most}");
+            return Err(Raise::argument(1, text));
+        }
+        change(stack, name, value);
+    }
+    stack.push_number(f64::from(setting(stack, name)));
+    Ok(1)
+}
+
+fn choice_setting(stack: &Stack, name: Setting, choices: &[&str]) -> Outcome {
+    limit_arguments(stack, 1)?;
+    choice_option(stack, 1, name, choices)
+}
+
+fn choice_option(stack: &Stack, index: i32, name: Setting, choices: &[&str]) -> Outcome {
+    match stack.kind(index) {
+        Kind::Nil => {}
+        Kind::Boolean => change(stack, name, i32::from(stack.truth(index))),
+        _ => {
+            let word = stack.check_bytes(index)?;
+            let place = choices
+                .iter()
+                .position(|choice| choice.as_bytes() == word)
+                .ok_or_else(|| {
+                    Raise::argument(
+                        index,
+                        format!("invalid option '{}'", String::from_utf8_lossy(word)),
+                    )
+                })?;
+            change(stack, name, i32::try_from(place).unwrap_or_default());
+        }
+    }
+    match setting(stack, name) {
+        value @ 0..=1 => stack.push_boolean(value == 1),
+        value => stack.push_bytes(choices[usize::try_from(value).unwrap_or_default()].as_bytes()),
+    }
+    Ok(1)
+}
+
+/// `encode_sparse_array([convert [, ratio [, safe]]])`
+fn sparse_array(stack: &Stack) -> Outcome {
+    limit_arguments(stack, 3)?;
+    choice_option(stack, 1, Setting::SparseConvert, &SWITCH)?;
+    integer_option(stack, 2, Setting::SparseRatio, 0, i32::MAX)?;
+    integer_option(stack, 3, Setting::SparseSafe, 0, i32::MAX)?;
+    Ok(3)
+}

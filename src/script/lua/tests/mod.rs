@@ -1,0 +1,33 @@
+//! Scripts and what Redis 7.0.15 answers to them, replayed on a [`Vm`]; and what cannot be
+//! recorded: limits, kills, the cache.
+
+mod keyspace;
+mod limits;
+mod transcript;
+
+use self::keyspace::Keyspace;
+use super::{Pulse, Vm, VmLimits};
+use crate::resp::reply::Reply;
+
+fn vm() -> Vm {
+    Vm::new(VmLimits::default()).unwrap()
+}
+
+fn run(vm: &Vm, body: &str) -> Reply {
+    let sha1 = sha1_smol::Sha1::from(body).digest().to_string();
+    vm.run(
+        &sha1,
+        body.as_bytes(),
+        &[],
+        &[],
+        &mut Keyspace::default(),
+        &|| Pulse::Continue,
+    )
+}
+
+fn error_text(reply: &Reply) -> String {
+    match reply {
+        Reply::Error(line) => String::from_utf8_lossy(line).into_owned(),
+        other => panic!("not an error: {other:?}"),
+    }
+}
