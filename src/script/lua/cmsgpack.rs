@@ -9,7 +9,7 @@ use super::stack::{Body, Kind, Outcome, Raise, Stack, push_function};
 const PACK_NESTING_MAX: usize = 16;
 
 /// Containers nested deeper than this are refused when unpacking: it bounds native recursion.
-const UNPACK_NESTING_MAX: usize = 2_000;
+const UNPACK_NESTING_MAX: usize = 500;
 
 const FUNCTIONS: &[(&str, Body)] = &[
     ("pack", pack),

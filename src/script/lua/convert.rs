@@ -8,7 +8,8 @@ use super::stack::{Kind, Stack};
 use crate::resp::reply::{Blob, Reply};
 
 /// Tables nested deeper than this are cut off with an error reply in their place.
-const NESTING_MAX: usize = 1_000;
+/// It bounds the native stack that a reply takes, here and in the encoder.
+const NESTING_MAX: usize = 500;
 
 const TOO_DEEP: &[u8] = b"ERR reached lua stack limit";
 
@@ -108,28 +109,21 @@ fn reply_at(stack: &Stack, index: c_int, depth: usize) -> Reply {
 
 fn reply_of_table(stack: &Stack, table: c_int, depth: usize) -> Reply {
     // The order is Redis's: the first field that has the right type decides.
-    let tagged = [
-        field(stack, table, "err", |stack, at| {
-            stack.string(at).map(|text| Reply::Error(line(text)))
-        }),
-        field(stack, table, "ok", |stack, at| {
-            stack.string(at).map(|text| Reply::Status(line(text)))
-        }),
-        field(stack, table, "double", |stack, at| match stack.kind(at) {
-            Kind::Number => stack.number(at).map(Reply::Double),
-            _ => None,
-        }),
-        field(stack, table, "map", |stack, at| map(stack, at, depth)),
-        field(stack, table, "set", |stack, at| set(stack, at, depth)),
-        field(stack, table, "big_number", |stack, at| {
-            stack
-                .string(at)
-                .map(|text| Reply::BigNumber(Blob::from_slice(&line(text))))
-        }),
-        field(stack, table, "verbatim_string", verbatim),
-    ];
-    if let Some(reply) = tagged.into_iter().flatten().next() {
-        return reply;
+    for tag in [
+        "err",
+        "ok",
+        "double",
+        "map",
+        "set",
+        "big_number",
+        "verbatim_string",
+    ] {
+        stack.push_field(table, tag);
+        let reply = reply_of_tagged(stack, tag, depth);
+        stack.pop(1);
+        if let Some(reply) = reply {
+            return reply;
+        }
     }
     let mut items = Vec::new();
     for number in 1.. {
@@ -144,22 +138,24 @@ fn reply_of_table(stack: &Stack, table: c_int, depth: usize) -> Reply {
     Reply::Array(items)
 }
 
-fn field(
-    stack: &Stack,
-    table: c_int,
-    name: &str,
-    read: impl FnOnce(&Stack, c_int) -> Option<Reply>,
-) -> Option<Reply> {
-    stack.push_field(table, name);
-    let reply = read(stack, stack.top());
-    stack.pop(1);
-    reply
+/// The reply for the field `tag` on top, if it has the type that belongs to the tag.
+fn reply_of_tagged(stack: &Stack, tag: &str, depth: usize) -> Option<Reply> {
+    let at = stack.top();
+    match (tag, stack.kind(at)) {
+        ("err", Kind::String) => stack.string(at).map(|text| Reply::Error(line(text))),
+        ("ok", Kind::String) => stack.string(at).map(|text| Reply::Status(line(text))),
+        ("double", Kind::Number) => stack.number(at).map(Reply::Double),
+        ("map", Kind::Table) => Some(map(stack, at, depth)),
+        ("set", Kind::Table) => Some(set(stack, at, depth)),
+        ("big_number", Kind::String) => stack
+            .string(at)
+            .map(|text| Reply::BigNumber(Blob::from_slice(&line(text)))),
+        ("verbatim_string", Kind::Table) => verbatim(stack, at),
+        _ => None,
+    }
 }
 
-fn map(stack: &Stack, at: c_int, depth: usize) -> Option<Reply> {
-    if stack.kind(at) != Kind::Table {
-        return None;
-    }
+fn map(stack: &Stack, at: c_int, depth: usize) -> Reply {
     let mut pairs = Vec::new();
     stack.push_nil();
     while stack.next(at) {
@@ -170,28 +166,22 @@ fn map(stack: &Stack, at: c_int, depth: usize) -> Option<Reply> {
         ));
         stack.pop(1);
     }
-    Some(Reply::Map(pairs))
+    Reply::Map(pairs)
 }
 
-fn set(stack: &Stack, at: c_int, depth: usize) -> Option<Reply> {
-    if stack.kind(at) != Kind::Table {
-        return None;
-    }
+fn set(stack: &Stack, at: c_int, depth: usize) -> Reply {
     let mut members = Vec::new();
     stack.push_nil();
     while stack.next(at) {
         stack.pop(1);
         members.push(reply_at(stack, stack.top(), depth + 1));
     }
-    Some(Reply::Set(members))
+    Reply::Set(members)
 }
 
 /// A verbatim string needs both fields. [`Reply::Verbatim`] is text; another format or other
 /// bytes are answered as a bulk string.
 fn verbatim(stack: &Stack, at: c_int) -> Option<Reply> {
-    if stack.kind(at) != Kind::Table {
-        return None;
-    }
     stack.push_field(at, "format");
     stack.push_field(at, "string");
     let (format, string) = (stack.string(-2), stack.string(-1));

@@ -421,12 +421,6 @@ impl<'h> Stack<'h> {
         unsafe { ffi::lua_next(self.state, table) != 0 }
     }
 
-    /// The table length that `#` gives.
-    pub(super) fn length(&self, index: c_int) -> usize {
-        // SAFETY: the index is acceptable.
-        unsafe { ffi::lua_objlen(self.state, self.checked(index)) }
-    }
-
     fn table_index(&self, index: c_int) -> c_int {
         let index = self.absolute(index);
         assert!(self.kind(index) == Kind::Table);

@@ -10,7 +10,7 @@ use super::number::to_int;
 use super::stack::{Body, Kind, Outcome, Raise, Stack, push_function};
 
 /// Depth past which nesting is refused whatever the settings say: it bounds native recursion.
-const NESTING_MAX: i32 = 2_000;
+const NESTING_MAX: i32 = 1_000;
 
 /// The place of a setting in the array; 0 and 1 stand for false and true.
 #[derive(Clone, Copy)]

@@ -8,7 +8,7 @@ use crate::script::Calls;
 use crate::script::shebang::ScriptFlags;
 
 #[derive(Clone)]
-enum Value {
+pub(super) enum Value {
     Text(Vec<u8>),
     List(Vec<Vec<u8>>),
     Hash(Vec<(Vec<u8>, Vec<u8>)>),
@@ -19,7 +19,7 @@ enum Value {
 /// A keyspace for one script; `flags` are the script's.
 #[derive(Default)]
 pub(super) struct Keyspace {
-    values: BTreeMap<Vec<u8>, Value>,
+    pub(super) values: BTreeMap<Vec<u8>, Value>,
     pub(super) flags: ScriptFlags,
     pub(super) protocol: Option<u8>,
     pub(super) logged: Vec<(u8, Vec<u8>)>,
