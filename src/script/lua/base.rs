@@ -69,6 +69,15 @@ pub(super) unsafe fn protect(state: *mut ffi::lua_State) {
     }
 }
 
+/// Pushes the real table if the value at `index` is a stand-in.
+///
+/// # Safety
+/// An acceptable index, room for three values, and allocations granted.
+pub(super) unsafe fn push_real(state: *mut ffi::lua_State, index: c_int) -> bool {
+    // SAFETY: the caller's promise.
+    unsafe { push_marked(state, index, &raw const REAL) }
+}
+
 /// Pushes what `mark` leads to if the value at `index` is a stand-in.
 unsafe fn push_marked(state: *mut ffi::lua_State, index: c_int, mark: *const u8) -> bool {
     // SAFETY: called with an acceptable index and room on the stack.
@@ -302,6 +311,38 @@ unsafe extern "C-unwind" fn insert(state: *mut ffi::lua_State) -> c_int {
         }
         ffi::lua_rawseti_(state, 1, place);
         0
+    }
+}
+
+/// The functions of `string` that take a pattern as their second argument.
+pub(super) const MATCHERS: [&CStr; 5] = [c"find", c"gfind", c"gmatch", c"gsub", c"match"];
+
+/// Lua's matcher recurses once for each of these in a pattern, so their number is bounded.
+const RECURSIVE: &[u8] = b"?*+-(";
+const RECURSIVE_MAX: usize = 1_000;
+
+/// Calls the matcher that is its upvalue, in its own place, if the pattern is bounded.
+pub(super) unsafe extern "C-unwind" fn guard_pattern(state: *mut ffi::lua_State) -> c_int {
+    // SAFETY: as above; the upvalue is a C function, and it finds its arguments where they are.
+    unsafe {
+        let mut length = 0;
+        if ffi::lua_type(state, 2) == ffi::LUA_TSTRING {
+            let start = ffi::lua_tolstring(state, 2, &raw mut length);
+            let pattern = std::slice::from_raw_parts(start.cast::<u8>(), length);
+            if length > RECURSIVE_MAX
+                && pattern
+                    .iter()
+                    .filter(|byte| RECURSIVE.contains(byte))
+                    .count()
+                    > RECURSIVE_MAX
+            {
+                return ffi::luaL_error(state, c"pattern too complex".as_ptr());
+            }
+        }
+        match ffi::lua_tocfunction(state, ffi::lua_upvalueindex(1)) {
+            Some(matcher) => matcher(state),
+            None => 0,
+        }
     }
 }
 

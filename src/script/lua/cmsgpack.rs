@@ -65,6 +65,10 @@ fn pack_value(stack: &Stack, index: i32, depth: usize, packed: &mut Vec<u8>) {
         }
         Kind::Boolean => packed.push(if stack.truth(index) { 0xc3 } else { 0xc2 }),
         Kind::Number => pack_number(stack.number(index).unwrap_or_default(), packed),
+        Kind::Table if depth < PACK_NESTING_MAX && stack.push_real(index) => {
+            pack_table(stack, stack.top(), depth, packed);
+            stack.pop(1);
+        }
         Kind::Table if depth < PACK_NESTING_MAX => pack_table(stack, index, depth, packed),
         _ => packed.push(0xc0),
     }
@@ -98,7 +102,7 @@ fn pack_number(number: f64, packed: &mut Vec<u8>) {
 fn pack_integer(value: i64, packed: &mut Vec<u8>) {
     let bytes = value.to_be_bytes();
     let (mark, width) = match value {
-        0..=0x7f | -32..=-1 => return packed.push(bytes[7]),
+        -32..=0x7f => return packed.push(bytes[7]),
         0x80..=0xff => (0xcc, 1),
         0x100..=0xffff => (0xcd, 2),
         0x1_0000..=0xffff_ffff => (0xce, 4),

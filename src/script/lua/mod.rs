@@ -331,7 +331,7 @@ impl Drop for Vm {
 /// Lua calls this every [`PULSE_INSTRUCTIONS`], and before every instruction once a kill has
 /// struck: then each raises again what a script may have caught.
 unsafe extern "C-unwind" fn on_count(state: *mut ffi::lua_State, frame: *mut ffi::lua_Debug) {
-    // SAFETY: Lua hands a valid state and frame; nothing is owned where lua_error jumps.
+    // SAFETY: Lua hands a valid state and frame; nothing is owned where the refusal jumps.
     unsafe {
         let host = stack::host_of(state);
         if !host.killed.get() {
@@ -347,9 +347,9 @@ unsafe extern "C-unwind" fn on_count(state: *mut ffi::lua_State, frame: *mut ffi
         }
         ffi::lua_sethook(state, Some(on_count), ffi::LUA_MASKCOUNT, 1);
         ffi::lua_sethook(host.main.get(), Some(on_count), ffi::LUA_MASKCOUNT, 1);
-        host.memory
-            .lifted(|| Stack::new(state, host).push_error_table(KILLED));
-        ffi::lua_error(state)
+        // A refused allocation is the one error that calls no handler. A handler given to
+        // `xpcall` would run inside this hook, where no hook can end it.
+        ffi::lua_newuserdata(state, 1);
     }
 }
 

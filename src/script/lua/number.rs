@@ -39,7 +39,7 @@ pub(super) fn format_general(number: f64, precision: usize) -> String {
 /// C's cast to a 64-bit integer on x86-64: what does not fit becomes the smallest integer.
 pub(super) fn to_integer(number: f64) -> i64 {
     const LIMIT: f64 = 9_223_372_036_854_775_808.0;
-    if number >= -LIMIT && number < LIMIT {
+    if (-LIMIT..LIMIT).contains(&number) {
         number as i64
     } else {
         i64::MIN

@@ -64,6 +64,12 @@ pub(super) unsafe fn build(state: *mut ffi::lua_State, stack: &Stack) {
             ffi::lua_pushcfunction(state, *function);
             ffi::lua_setfield(state, -2, name.as_ptr());
         }
+        ffi::lua_getfield_(state, ffi::LUA_GLOBALSINDEX, c"string".as_ptr());
+        for name in base::MATCHERS {
+            ffi::lua_getfield_(state, -1, name.as_ptr());
+            ffi::lua_pushcclosure(state, base::guard_pattern, 1);
+            ffi::lua_setfield(state, -2, name.as_ptr());
+        }
         ffi::lua_settop(state, 0);
         add_modules(state, stack);
         protect_tables(state);

@@ -376,6 +376,14 @@ impl<'h> Stack<'h> {
         unsafe { ffi::lua_rawgeti_(self.state, table, item) }
     }
 
+    /// Pushes the real table behind the read-only one at `index`; `false` for any other value.
+    pub(super) fn push_real(&self, index: c_int) -> bool {
+        let index = self.checked(index);
+        self.reserve(3);
+        // SAFETY: the index is acceptable and there is room.
+        unsafe { super::base::push_real(self.state, index) }
+    }
+
     /// Takes the top value as `table[key]`.
     pub(super) fn set_field(&self, table: c_int, key: &str) {
         let table = self.table_index(table);

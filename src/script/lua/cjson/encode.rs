@@ -49,6 +49,10 @@ impl Encoder<'_, '_> {
             Kind::Number => self.number(index)?,
             Kind::Boolean if self.stack.truth(index) => self.text.extend_from_slice(b"true"),
             Kind::Boolean => self.text.extend_from_slice(b"false"),
+            Kind::Table if self.stack.push_real(index) => {
+                self.table(self.stack.top(), depth + 1)?;
+                self.stack.pop(1);
+            }
             Kind::Table => self.table(index, depth + 1)?,
             Kind::Nil => self.text.extend_from_slice(b"null"),
             Kind::LightUserdata if self.stack.is_null(index) => {

