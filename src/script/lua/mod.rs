@@ -17,6 +17,7 @@ mod cjson;
 mod cmsgpack;
 mod convert;
 mod host;
+mod load;
 mod memory;
 mod number;
 mod random;
@@ -232,7 +233,7 @@ impl Vm {
             unsafe {
                 ffi::lua_settop(self.compiler, 0);
                 let (start, name) = (code.as_ptr().cast(), CHUNK_NAME.as_ptr());
-                if base::load_text(self.compiler, start, code.len(), name) == ffi::LUA_OK {
+                if load::load_text(self.compiler, start, code.len(), name) == ffi::LUA_OK {
                     return Ok(());
                 }
                 let stack = Stack::new(self.compiler, &self.host);
