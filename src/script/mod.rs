@@ -6,6 +6,7 @@
 
 pub mod lua;
 pub mod native;
+pub mod shebang;
 
 use crate::error::CommandError;
 use crate::resp::reply::Reply;
