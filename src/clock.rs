@@ -11,33 +11,69 @@ use std::num::NonZeroU64;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// A point on the boot-time clock, in microseconds.
+/// A point on the boot-time clock, to the microsecond.
+///
+/// A client may ask for a deadline up to 2^63 milliseconds after 1970, more than 64 bits of
+/// microseconds hold. From 292,000 years after boot on, a point is kept to the millisecond; the
+/// highest bit tells, so points compare as their numbers do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct BootTime(NonZeroU64);
 
+/// Marks a point that is kept in milliseconds.
+const FAR: u64 = 1 << 63;
+
 impl BootTime {
-    /// The latest time there is, some 584,000 years after boot.
+    /// The latest point there is.
     pub const MAX: BootTime = BootTime(NonZeroU64::MAX);
 
-    /// The point `micros` microseconds after boot; 0 counts as 1, so that an absent deadline
-    /// costs no space.
+    /// The point `micros` microseconds after boot, below 2^63; 0 counts as 1, so that an absent
+    /// deadline costs no space.
     pub fn from_micros(micros: u64) -> BootTime {
+        debug_assert!(micros < FAR, "a far point is made by after_millis");
         BootTime(NonZeroU64::new(micros).unwrap_or(NonZeroU64::MIN))
     }
 
-    /// Microseconds since boot.
+    /// Microseconds since boot; for a far point a larger number than any near one has.
     pub fn micros(self) -> u64 {
         self.0.get()
     }
 
     /// This point and `millis` milliseconds, at most [`BootTime::MAX`].
+    #[inline]
     pub fn after_millis(self, millis: u64) -> BootTime {
-        BootTime(self.0.saturating_add(millis.saturating_mul(1000)))
+        let near = millis
+            .checked_mul(1000)
+            .and_then(|span_us| self.micros().checked_add(span_us))
+            .filter(|micros| *micros < FAR);
+        match near {
+            Some(micros) => BootTime::from_micros(micros),
+            None => BootTime::from_wide(self.wide_micros() + u128::from(millis) * 1000),
+        }
     }
 
     /// Milliseconds from this point to `later`, rounded up: a key that lives has at least 1.
     pub fn millis_until(self, later: BootTime) -> u64 {
-        later.micros().saturating_sub(self.micros()).div_ceil(1000)
+        let span_us = later.wide_micros().saturating_sub(self.wide_micros());
+        u64::try_from(span_us.div_ceil(1000)).unwrap_or(u64::MAX)
+    }
+
+    fn wide_micros(self) -> u128 {
+        match self.micros() {
+            far if far >= FAR => u128::from(far - FAR) * 1000,
+            near => u128::from(near),
+        }
+    }
+
+    fn from_wide(micros: u128) -> BootTime {
+        match u64::try_from(micros) {
+            Ok(near) if near < FAR => BootTime::from_micros(near),
+            _ => {
+                let millis = u64::try_from(micros / 1000)
+                    .unwrap_or(u64::MAX)
+                    .min(FAR - 1);
+                BootTime(NonZeroU64::new(FAR | millis).unwrap_or(NonZeroU64::MAX))
+            }
+        }
     }
 }
 
@@ -111,9 +147,11 @@ impl Clock {
     /// The wall time at which `deadline` falls, as seen now.
     pub fn to_unix(&self, deadline: BootTime) -> UnixMillis {
         let reading = self.read();
-        let rest_us = i128::from(deadline.micros()) - i128::from(reading.boot_us);
-        let unix_us = i128::from(reading.unix_us) + rest_us;
-        let unix_ms = (unix_us + 500).div_euclid(1000);
+        let deadline_us = i128::try_from(deadline.wide_micros()).unwrap_or(i128::MAX);
+        let unix_us = i128::from(reading.unix_us) + deadline_us - i128::from(reading.boot_us);
+        // A far deadline was cut down to the millisecond, a near one was not.
+        let rounding_us = if deadline.micros() >= FAR { 999 } else { 500 };
+        let unix_ms = (unix_us + rounding_us).div_euclid(1000);
         UnixMillis(i64::try_from(unix_ms).unwrap_or(i64::MAX))
     }
 
@@ -122,8 +160,8 @@ impl Clock {
     pub fn from_unix(&self, unix: UnixMillis) -> BootTime {
         let reading = self.read();
         let rest_us = i128::from(unix.0) * 1000 - i128::from(reading.unix_us);
-        let boot_us = (i128::from(reading.boot_us) + rest_us).max(0);
-        u64::try_from(boot_us).map_or(BootTime::MAX, BootTime::from_micros)
+        let boot_us = i128::from(reading.boot_us) + rest_us;
+        BootTime::from_wide(u128::try_from(boot_us).unwrap_or(0))
     }
 
     /// Moves this clock forward, wall time and boot time alike.
@@ -158,6 +196,34 @@ impl Clock {
     }
 }
 
+/// Real time since its start, whatever a [`Clock`] says: for slices of a thread's time.
+#[derive(Clone, Copy, Debug)]
+pub struct Stopwatch {
+    start_ns: u64,
+}
+
+impl Stopwatch {
+    /// Starts now.
+    pub fn start() -> Stopwatch {
+        Stopwatch {
+            start_ns: system_boot_ns(),
+        }
+    }
+
+    /// What has passed since the start, or since the last lap; begins the next one.
+    pub fn lap(&mut self) -> Duration {
+        let now_ns = system_boot_ns();
+        let lap = Duration::from_nanos(now_ns.saturating_sub(self.start_ns));
+        self.start_ns = now_ns;
+        lap
+    }
+
+    /// What has passed since the start.
+    pub fn elapsed(self) -> Duration {
+        Duration::from_nanos(system_boot_ns().saturating_sub(self.start_ns))
+    }
+}
+
 /// Both system clocks at one moment. A thread that is put aside between two reads would shift
 /// one clock against the other, so such a reading is taken again.
 fn system_reading() -> (u64, i64) {
@@ -173,12 +239,16 @@ fn system_reading() -> (u64, i64) {
 }
 
 fn system_boot_us() -> u64 {
+    system_boot_ns() / 1000
+}
+
+fn system_boot_ns() -> u64 {
     #[cfg(any(target_os = "linux", target_os = "android"))]
     let clock = rustix::time::ClockId::Boottime;
     #[cfg(not(any(target_os = "linux", target_os = "android")))]
     let clock = rustix::time::ClockId::Monotonic;
     let time = rustix::time::clock_gettime(clock);
-    (time.tv_sec as u64) * 1_000_000 + (time.tv_nsec as u64) / 1000
+    (time.tv_sec as u64) * 1_000_000_000 + (time.tv_nsec as u64)
 }
 
 #[expect(
@@ -200,8 +270,10 @@ mod tests {
     #[test]
     fn a_unix_deadline_comes_back_to_the_millisecond() {
         for clock in [Clock::system(), Clock::manual()] {
-            let unix = UnixMillis(33_177_117_420_123);
-            assert_eq!(clock.to_unix(clock.from_unix(unix)), unix);
+            for unix in [33_177_117_420_123, i64::MAX, i64::MAX - 807] {
+                let unix = UnixMillis(unix);
+                assert_eq!(clock.to_unix(clock.from_unix(unix)), unix);
+            }
         }
     }
 
@@ -223,10 +295,19 @@ mod tests {
     }
 
     #[test]
-    fn a_ttl_beyond_all_time_is_clamped() {
+    fn a_ttl_comes_back_whatever_its_length() {
         let now = Clock::manual().now();
+        for ttl_ms in [
+            1,
+            30_000,
+            1 << 52,
+            1 << 54,
+            i64::MAX as u64 - 2_000_000_000_000,
+        ] {
+            assert_eq!(now.millis_until(now.after_millis(ttl_ms)), ttl_ms);
+        }
         assert_eq!(now.after_millis(u64::MAX), BootTime::MAX);
-        assert_eq!(now.millis_until(now.after_millis(30_000)), 30_000);
+        assert!(now.after_millis(1 << 52) < now.after_millis(1 << 54));
     }
 
     #[test]

@@ -1,9 +1,9 @@
 //! What the keyspace tells of itself.
 //!
 //! Every change to a key is told once, under its shard's lock, so all who listen hear the
-//! changes of one key in their order. Where nobody listens it costs one flag test.
+//! changes of one key in their order. Where nobody listens it costs one test of a number.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// What happened to a key, under the name that keyspace notifications give it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +24,8 @@ pub enum Event {
     New,
     /// A read found no key. Nothing changed.
     KeyMiss,
+    /// The key went with its whole database. Told to WATCH; Redis sends no notification.
+    Flushed,
 }
 
 /// The class of an event, by the letter that `notify-keyspace-events` selects it with.
@@ -53,17 +55,19 @@ impl Event {
             Event::Expired => "expired",
             Event::New => "new",
             Event::KeyMiss => "keymiss",
+            Event::Flushed => "flushed",
         }
     }
 
-    /// The class it belongs to.
-    pub fn class(self) -> Class {
+    /// The class it belongs to; none is never notified.
+    pub fn class(self) -> Option<Class> {
         match self {
-            Event::Set | Event::IncrBy => Class::String,
-            Event::Expire | Event::Persist | Event::Del => Class::Generic,
-            Event::Expired => Class::Expired,
-            Event::New => Class::New,
-            Event::KeyMiss => Class::KeyMiss,
+            Event::Set | Event::IncrBy => Some(Class::String),
+            Event::Expire | Event::Persist | Event::Del => Some(Class::Generic),
+            Event::Expired => Some(Class::Expired),
+            Event::New => Some(Class::New),
+            Event::KeyMiss => Some(Class::KeyMiss),
+            Event::Flushed => None,
         }
     }
 
@@ -88,41 +92,43 @@ pub struct Change<'a> {
 pub trait Observer: Send + Sync {
     /// One key changed.
     fn changed(&self, change: Change<'_>);
-
-    /// A whole database was emptied.
-    fn flushed(&self, database: usize);
 }
 
-/// The observer with the flag that tells whether it listens.
+/// The observer with the number of reasons it has to listen.
 pub(super) struct Watched {
     observer: Box<dyn Observer>,
-    is_listening: AtomicBool,
+    reasons: AtomicUsize,
 }
 
 impl Watched {
     pub(super) fn new(observer: Box<dyn Observer>) -> Watched {
         Watched {
             observer,
-            is_listening: AtomicBool::new(false),
+            reasons: AtomicUsize::new(0),
         }
     }
 
-    pub(super) fn set_listening(&self, is_listening: bool) {
-        self.is_listening.store(is_listening, Ordering::SeqCst);
+    pub(super) fn start_listening(&self) {
+        self.reasons.fetch_add(1, Ordering::SeqCst);
+    }
+
+    pub(super) fn stop_listening(&self) {
+        self.reasons.fetch_sub(1, Ordering::SeqCst);
+    }
+
+    #[inline]
+    pub(super) fn is_listening(&self) -> bool {
+        self.reasons.load(Ordering::Relaxed) != 0
     }
 
     #[inline]
     pub(super) fn tell(&self, database: usize, key: &[u8], event: Event) {
-        if self.is_listening.load(Ordering::Relaxed) {
+        if self.is_listening() {
             self.observer.changed(Change {
                 database,
                 key,
                 event,
             });
         }
-    }
-
-    pub(super) fn tell_flushed(&self, database: usize) {
-        self.observer.flushed(database);
     }
 }

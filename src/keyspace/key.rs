@@ -1,5 +1,6 @@
 //! One key under its shard's lock, and several keys under theirs.
 
+use std::hash::BuildHasher;
 use std::ops::{Deref, DerefMut};
 
 use parking_lot::MutexGuard;
@@ -10,7 +11,6 @@ use crate::clock::BootTime;
 use super::change::Event;
 use super::shard::Shard;
 use super::{Keyspace, Slot, shard_index};
-use std::hash::BuildHasher;
 
 /// What becomes of a key's deadline when its value is set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,8 +94,12 @@ impl<'a> KeyGuard<'a> {
             key,
             found,
         };
-        if found.is_some_and(|index| guard.shard.at(index).is_expired(now)) {
-            guard.remove(Event::Expired);
+        if let Some(index) = found
+            && guard.shard.at(index).is_expired(now)
+        {
+            guard.shard.remove(hash, index);
+            guard.found = None;
+            keyspace.tell_expired(database, key);
         }
         guard
     }
@@ -191,14 +195,14 @@ pub struct Held<'a> {
 }
 
 impl<'a> Held<'a> {
-    pub(super) fn lock<'k>(
+    pub(super) fn lock(
         keyspace: &'a Keyspace,
         database: usize,
-        keys: impl IntoIterator<Item = &'k [u8]>,
+        keys: &[&[u8]],
         now: BootTime,
     ) -> Held<'a> {
         let mut indexes: SmallVec<[usize; 4]> = keys
-            .into_iter()
+            .iter()
             .map(|key| shard_index(keyspace.hasher.hash_one(key)))
             .collect();
         // Everybody locks in index order, so nobody waits in a circle.
@@ -216,20 +220,26 @@ impl<'a> Held<'a> {
         }
     }
 
-    /// One of the keys that were given; `None` for a key whose shard is not held.
-    pub fn key<'b>(&'b mut self, key: &'b [u8]) -> Option<KeyGuard<'b>> {
+    /// One of the keys that were given. Another key is locked by itself, which is right only for a
+    /// caller that holds nothing anybody waits for.
+    pub fn key<'b>(&'b mut self, key: &'b [u8]) -> KeyGuard<'b> {
         let hash = self.keyspace.hasher.hash_one(key);
         let index = shard_index(hash);
-        let (_, shard) = self.shards.iter_mut().find(|(held, _)| *held == index)?;
         let slot = &self.keyspace.slots(self.database)[index];
-        Some(KeyGuard::look_up(
+        let held = self.shards.iter().position(|(held, _)| *held == index);
+        debug_assert!(held.is_some(), "the key was not named when locking");
+        let shard = match held {
+            Some(position) => ShardRef::Lent(&mut self.shards[position].1),
+            None => ShardRef::Locked(slot.shard.lock()),
+        };
+        KeyGuard::look_up(
             self.keyspace,
             self.database,
             slot,
-            ShardRef::Lent(shard),
+            shard,
             hash,
             key,
             self.now,
-        ))
+        )
     }
 }

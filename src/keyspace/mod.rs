@@ -45,6 +45,7 @@ pub struct Keyspace {
     hasher: RandomState,
     alarm: Alarm,
     watched: Watched,
+    expired: AtomicU64,
 }
 
 /// The shards of a database, made when it is first used.
@@ -77,6 +78,7 @@ impl Keyspace {
             hasher: RandomState::default(),
             alarm: Alarm::new(),
             watched: Watched::new(observer),
+            expired: AtomicU64::new(0),
         }
     }
 
@@ -85,9 +87,14 @@ impl Keyspace {
         self.databases.len()
     }
 
-    /// Tells the observer of changes from now on, or no longer.
-    pub fn set_listening(&self, is_listening: bool) {
-        self.watched.set_listening(is_listening);
+    /// One more reason to tell the observer of changes.
+    pub fn start_listening(&self) {
+        self.watched.start_listening();
+    }
+
+    /// One reason less; each goes with one [`Keyspace::start_listening`].
+    pub fn stop_listening(&self) {
+        self.watched.stop_listening();
     }
 
     /// Locks the shard of `key` and looks the key up. `database` is below [`Keyspace::databases`].
@@ -99,12 +106,7 @@ impl Keyspace {
     }
 
     /// Locks the shards of all `keys`, in index order.
-    pub fn hold<'a>(
-        &'a self,
-        database: usize,
-        keys: impl IntoIterator<Item = &'a [u8]>,
-        now: BootTime,
-    ) -> Held<'a> {
+    pub fn hold(&self, database: usize, keys: &[&[u8]], now: BootTime) -> Held<'_> {
         Held::lock(self, database, keys, now)
     }
 
@@ -121,9 +123,15 @@ impl Keyspace {
 
     /// Removes every key of one database.
     pub fn flush(&self, database: usize) {
-        self.watched.tell_flushed(database);
         for slot in self.made_slots(database) {
-            let emptied = std::mem::replace(&mut *slot.shard.lock(), Shard::new());
+            let mut shard = slot.shard.lock();
+            if self.watched.is_listening() {
+                for (_, entry) in shard.entries_from(0) {
+                    self.watched.tell(database, entry.key(), Event::Flushed);
+                }
+            }
+            let emptied = std::mem::replace(&mut *shard, Shard::new());
+            drop(shard);
             drop(emptied);
         }
     }
@@ -160,7 +168,7 @@ impl Keyspace {
                 break;
             };
             let key = shard.at(index).key();
-            self.watched.tell(database, key, Event::Expired);
+            self.tell_expired(database, key);
             let hash = self.hasher.hash_one(key);
             shard.remove(hash, index);
             expired += 1;
@@ -168,6 +176,22 @@ impl Keyspace {
         let due = shard.next_due().map_or(u64::MAX, BootTime::micros);
         slot.due.store(due, Ordering::SeqCst);
         expired
+    }
+
+    /// How many keys were removed because their deadline had come, since the start or the last
+    /// [`Keyspace::reset_expired`].
+    pub fn expired(&self) -> u64 {
+        self.expired.load(Ordering::Relaxed)
+    }
+
+    /// Counts expired keys from 0 again.
+    pub fn reset_expired(&self) {
+        self.expired.store(0, Ordering::Relaxed);
+    }
+
+    fn tell_expired(&self, database: usize, key: &[u8]) {
+        self.expired.fetch_add(1, Ordering::Relaxed);
+        self.watched.tell(database, key, Event::Expired);
     }
 
     fn next_due(&self) -> Option<BootTime> {

@@ -68,9 +68,6 @@ impl Shard {
     pub(super) fn set_deadline(&mut self, index: u32, deadline: Option<BootTime>) {
         self.clear_deadline(index);
         if let Some(deadline) = deadline {
-            // A batch of requests shares one reading of the clock, so the wheel can be a little
-            // ahead of `deadline`; the entry then lives until the wheel can find it.
-            let deadline = deadline.max(self.wheel.earliest());
             self.slab.at_mut(index).deadline = Some(deadline);
             self.wheel.insert(&mut self.slab, index);
             self.timed += 1;

@@ -15,14 +15,12 @@ impl Observer for Arc<Recorder> {
         let key = String::from_utf8_lossy(change.key).into_owned();
         self.0.lock().push((key, change.event.name()));
     }
-
-    fn flushed(&self, _database: usize) {}
 }
 
 fn recorded() -> (Keyspace, Arc<Recorder>) {
     let recorder = Arc::new(Recorder::default());
     let keyspace = Keyspace::new(2, Box::new(Arc::clone(&recorder)));
-    keyspace.set_listening(true);
+    keyspace.start_listening();
     (keyspace, recorder)
 }
 
@@ -108,10 +106,10 @@ fn databases_are_apart_and_flushed_apart() {
 fn several_keys_are_held_at_once_even_in_one_shard() {
     let (keyspace, _) = recorded();
     let keys: Vec<Vec<u8>> = (0..600).map(|n: u32| n.to_be_bytes().to_vec()).collect();
-    let mut held = keyspace.hold(0, keys.iter().map(Vec::as_slice), at(0));
+    let names: Vec<&[u8]> = keys.iter().map(Vec::as_slice).collect();
+    let mut held = keyspace.hold(0, &names, at(0));
     for key in &keys {
-        let mut guard = held.key(key).unwrap();
-        guard.set(b"v", Expiry::Never, Event::Set);
+        held.key(key).set(b"v", Expiry::Never, Event::Set);
     }
     drop(held);
     assert_eq!(keyspace.size(0).keys, 600);

@@ -94,16 +94,9 @@ impl Wheel {
         }
     }
 
-    /// The earliest time an entry may have and still be found: before it, time has passed here.
-    pub(super) fn earliest(&self) -> BootTime {
-        self.elapsed.start()
-    }
-
-    /// Links the entry at `index`, whose tick is not before the elapsed one.
+    /// Links the entry at `index`.
     pub(super) fn insert(&mut self, nodes: &mut impl Nodes, index: u32) {
-        let tick = nodes.tick(index);
-        debug_assert!(tick >= self.elapsed, "an entry in the past is never found");
-        let Place { level, slot } = self.place(tick);
+        let Place { level, slot } = self.place(nodes.tick(index));
         let level = self.levels[level].get_or_insert_with(|| {
             Box::new(Level {
                 occupied: 0,
@@ -195,7 +188,10 @@ impl Wheel {
         Some((number, Tick(above | slot << shift)))
     }
 
+    /// Where an entry of this tick belongs. What is past is due now: time moves on only after
+    /// the entries of the elapsed tick were taken out, so they are found at the same place.
     fn place(&self, tick: Tick) -> Place {
+        let tick = tick.max(self.elapsed);
         let differing = (self.elapsed.0 ^ tick.0) | (SLOTS as u64 - 1);
         let level = (differing.ilog2() / SLOT_BITS) as usize;
         let slot = (tick.0 >> (SLOT_BITS as usize * level)) as usize % SLOTS;
@@ -226,6 +222,7 @@ mod tests {
     #[derive(Clone, Debug)]
     enum Step {
         Insert(u64),
+        InsertPast(u64),
         Remove(usize),
         Advance(u64),
     }
@@ -234,6 +231,7 @@ mod tests {
         let span = prop_oneof![0..200u64, 0..100_000u64, 0..1u64 << 40, Just(TICK_MAX)];
         prop_oneof![
             4 => span.prop_map(Step::Insert),
+            1 => (0..1000u64).prop_map(Step::InsertPast),
             2 => any::<usize>().prop_map(Step::Remove),
             2 => prop_oneof![0..50u64, 0..10_000u64, 0..1u64 << 30].prop_map(Step::Advance),
         ]
@@ -251,9 +249,13 @@ mod tests {
             let mut now = 0u64;
             for step in steps {
                 match step {
-                    Step::Insert(span) => {
+                    Step::Insert(_) | Step::InsertPast(_) => {
                         let index = timers.0.len() as u32;
-                        let tick = now.saturating_add(span).min(TICK_MAX);
+                        let tick = match step {
+                            Step::InsertPast(span) => now.saturating_sub(span),
+                            Step::Insert(span) => now.saturating_add(span).min(TICK_MAX),
+                            _ => unreachable!(),
+                        };
                         timers.0.push((tick, Links::NONE));
                         wheel.insert(&mut timers, index);
                         model.insert((tick, index));
@@ -274,7 +276,7 @@ mod tests {
                         prop_assert!(model.iter().all(|&(tick, _)| tick > now));
                     }
                 }
-                let first = model.first().map(|&(tick, _)| Tick(tick).start());
+                let first = model.first().map(|&(tick, _)| Tick(tick.max(now)).start());
                 let next = wheel.next_due();
                 prop_assert_eq!(next.is_some(), first.is_some());
                 prop_assert!(next <= first, "the wheel wakes too late");
