@@ -57,9 +57,20 @@ pub enum CommandError {
         /// What is wrong with it.
         reason: Cow<'static, str>,
     },
+    /// The connection has not shown the password.
+    #[error("NOAUTH Authentication required.")]
+    NoAuth,
+    /// A script has run past `busy-reply-threshold`.
+    #[error(
+        "BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE."
+    )]
+    Busy,
     /// A text that is put together where the error is found: code, space, sentence.
     #[error("{0}")]
     Text(String),
+    /// As `Text`, with bytes that came from a client.
+    #[error("{}", String::from_utf8_lossy(.0))]
+    Bytes(Vec<u8>),
 }
 
 impl CommandError {
@@ -68,9 +79,19 @@ impl CommandError {
         CommandError::Text(format!("ERR {text}"))
     }
 
+    /// An error with the general code `ERR` that shows up to 128 bytes of what a client sent.
+    pub fn quoting(before: &str, quoted: &[u8], after: &str) -> CommandError {
+        let shown = &quoted[..quoted.len().min(128)];
+        let parts = [b"ERR ", before.as_bytes(), shown, after.as_bytes()];
+        CommandError::Bytes(parts.concat())
+    }
+
     /// The reply that carries this error; CR and LF inside it become spaces, as in Redis.
     pub fn into_reply(self) -> Reply {
-        let mut line = self.to_string().into_bytes();
+        let mut line = match self {
+            CommandError::Bytes(line) => line,
+            other => other.to_string().into_bytes(),
+        };
         for byte in &mut line {
             if matches!(byte, b'\r' | b'\n') {
                 *byte = b' ';

@@ -1,3 +1,26 @@
-//! The `quintlock` program.
+//! The `quintlock` program: one server, or five for Redlock.
 
-fn main() {}
+use std::process;
+
+use quintlock::cli::{self, CliError, ExitCode, Invocation};
+use quintlock::program;
+
+fn main() -> process::ExitCode {
+    let code = match run() {
+        Ok(()) => ExitCode::Success,
+        Err(error) => error.report(),
+    };
+    code.into()
+}
+
+fn run() -> Result<(), CliError> {
+    match cli::parse(std::env::args_os(), &mut std::io::stdin())? {
+        Invocation::Server(options) => program::serve(*options),
+        Invocation::Cluster(options) => program::serve_cluster(options),
+        Invocation::Explain(options) => program::explain(&options),
+        Invocation::Print(text) => {
+            print!("{text}");
+            Ok(())
+        }
+    }
+}

@@ -1,19 +1,34 @@
 //! Commands: a plain function each, arguments and context in, an [`Outcome`] out.
+//!
+//! A command does no I/O and never waits. What it answers is a value, so a script and a
+//! transaction use the same functions as a connection.
 
+pub mod args;
+pub mod condition;
+pub mod connection;
+mod context;
+pub mod dispatch;
 pub mod docs;
+pub mod expire;
+pub mod generic;
 pub mod introspection;
+pub mod pubsub;
+pub mod scripting;
+pub mod server;
+pub mod set;
+pub mod string;
 pub mod syntax;
 pub mod table;
+pub mod transaction;
+
+pub use context::{Access, Caller, Context};
+pub use dispatch::unknown_arguments;
 
 use crate::error::CommandError;
 use crate::resp::reply::Reply;
 
-/// What a command is given beside its arguments.
-pub struct Context<'a> {
-    marker: std::marker::PhantomData<&'a ()>,
-}
-
 /// What becomes of a command that did not fail.
+#[derive(Debug)]
 pub enum Outcome {
     /// One reply.
     Reply(Reply),
@@ -21,6 +36,8 @@ pub enum Outcome {
     Many(Vec<Reply>),
     /// The reply, then the end of the connection (QUIT).
     Close(Reply),
+    /// The end of the connection, at once: what was not sent yet is not sent.
+    Drop,
     /// The command must run while nothing else does: call it again with the keyspace to itself.
     NeedsWhole,
 }

@@ -4,6 +4,8 @@
 //! shard locks of its keys; every other script runs in the sandboxed Lua 5.1 of `lua` while
 //! the keyspace stands still. Both reach commands through [`Calls`] and nothing else.
 
+pub mod cache;
+pub mod fiber;
 pub mod lua;
 pub mod native;
 pub mod shebang;

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 
+use crate::support::in_process::InProcess;
 use crate::support::replay::{Report, replay};
 use crate::support::target::{RealRedis, Target};
 use crate::support::transcript::{Protocol, Step, Transcript, faults};
@@ -104,6 +105,11 @@ fn every_transcript_is_well_formed_and_says_what_must_be_answered() {
     }
     println!("{requests} requests");
     assert!(requests >= 600, "only {requests} requests are left");
+}
+
+#[test]
+fn every_transcript_passes_here() {
+    replay_all(&mut InProcess::start());
 }
 
 #[test]

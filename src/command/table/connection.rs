@@ -2,7 +2,9 @@
 //!
 //! Facts only: what a command does is written beside its function.
 
-use super::row::{NOT_YET, at_least, container, exactly, row};
+use crate::command::{connection, server};
+
+use super::row::{at_least, container, exactly, row};
 use super::{Arity, Categories, Flags, Origin, Row};
 
 /// The rows of the family.
@@ -13,7 +15,7 @@ pub(super) const ROWS: &[Row] = &[
         .complexity("O(1)")
         .syntax("index")
         .summary("Chooses the database of this connection.")
-        .run(NOT_YET),
+        .run(connection::select),
     connection_row("ping", at_least(1))
         .flags(&[Flags::FAST])
         .since(Origin::Redis("1.0.0"))
@@ -21,14 +23,14 @@ pub(super) const ROWS: &[Row] = &[
         .syntax("[message]")
         .summary("Answers PONG, or the message.")
         .tips(&["request_policy:all_shards", "response_policy:all_succeeded"])
-        .run(NOT_YET),
+        .run(connection::ping),
     connection_row("echo", exactly(2))
         .flags(&[Flags::LOADING, Flags::STALE, Flags::FAST])
         .since(Origin::Redis("1.0.0"))
         .complexity("O(1)")
         .syntax("message")
         .summary("Returns the message.")
-        .run(NOT_YET),
+        .run(connection::echo),
     connection_row("quit", at_least(1))
         .flags(&[
             Flags::NOSCRIPT,
@@ -41,7 +43,7 @@ pub(super) const ROWS: &[Row] = &[
         .since(Origin::Redis("1.0.0"))
         .complexity("O(1)")
         .summary("Answers OK and closes the connection.")
-        .run(NOT_YET),
+        .run(connection::quit),
     connection_row("reset", exactly(1))
         .flags(&[
             Flags::NOSCRIPT,
@@ -54,7 +56,7 @@ pub(super) const ROWS: &[Row] = &[
         .since(Origin::Redis("6.2.0"))
         .complexity("O(1)")
         .summary("Puts the connection back into its first state.")
-        .run(NOT_YET),
+        .run(connection::reset),
     connection_row("hello", at_least(1))
         .flags(&[
             Flags::NOSCRIPT,
@@ -71,7 +73,7 @@ pub(super) const ROWS: &[Row] = &[
              clientname]>]",
         )
         .summary("Chooses the protocol version and tells who the server is.")
-        .run(NOT_YET),
+        .run(connection::hello),
     connection_row("auth", at_least(2))
         .flags(&[
             Flags::NOSCRIPT,
@@ -85,7 +87,7 @@ pub(super) const ROWS: &[Row] = &[
         .complexity("O(1)")
         .syntax("[username] password")
         .summary("Identifies the client by a password.")
-        .run(NOT_YET),
+        .run(connection::auth),
     container("client", CLIENT_SUBCOMMANDS)
         .since(Origin::Redis("2.4.0"))
         .summary("Tells of connections and names this one."),
@@ -97,20 +99,20 @@ const CLIENT_SUBCOMMANDS: &[Row] = &[
         .since(Origin::Redis("2.6.9"))
         .complexity("O(1)")
         .summary("Returns the name of this connection.")
-        .run(NOT_YET),
+        .run(connection::client_getname),
     connection_row("client|id", exactly(2))
         .flags(&[Flags::NOSCRIPT, Flags::LOADING, Flags::STALE])
         .since(Origin::Redis("5.0.0"))
         .complexity("O(1)")
         .summary("Returns the number of this connection.")
-        .run(NOT_YET),
+        .run(connection::client_id),
     connection_row("client|info", exactly(2))
         .flags(&[Flags::NOSCRIPT, Flags::LOADING, Flags::STALE])
         .since(Origin::Redis("6.2.0"))
         .complexity("O(1)")
         .summary("Tells what CLIENT LIST tells, of this connection alone.")
         .tips(&["nondeterministic_output"])
-        .run(NOT_YET),
+        .run(connection::client_info),
     connection_row("client|list", at_least(2))
         .flags(&[Flags::ADMIN, Flags::NOSCRIPT, Flags::LOADING, Flags::STALE])
         .since(Origin::Redis("2.4.0"))
@@ -121,27 +123,27 @@ const CLIENT_SUBCOMMANDS: &[Row] = &[
         )
         .summary("Lists the connections, one a line.")
         .tips(&["nondeterministic_output"])
-        .run(NOT_YET),
+        .run(connection::client_list),
     connection_row("client|setinfo", exactly(4))
         .flags(&[Flags::NOSCRIPT, Flags::LOADING, Flags::STALE])
         .since(Origin::Redis("7.2.0"))
         .complexity("O(1)")
         .syntax("attr:<LIB-NAME libname | LIB-VER libver>")
         .summary("Notes the name or the version of the client library.")
-        .run(NOT_YET),
+        .run(connection::client_setinfo),
     connection_row("client|setname", exactly(3))
         .flags(&[Flags::NOSCRIPT, Flags::LOADING, Flags::STALE])
         .since(Origin::Redis("2.6.9"))
         .complexity("O(1)")
         .syntax("connection-name")
         .summary("Names this connection.")
-        .run(NOT_YET),
+        .run(connection::client_setname),
     connection_row("client|help", exactly(2))
         .flags(&[Flags::LOADING, Flags::STALE])
         .since(Origin::Redis("5.0.0"))
         .complexity("O(1)")
         .summary("Lists the subcommands, each with a sentence.")
-        .run(NOT_YET),
+        .run(server::help),
 ];
 
 /// Begins a row of this family: every one is `@connection`.

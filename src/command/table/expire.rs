@@ -2,7 +2,9 @@
 //!
 //! Facts only: what a command does is written beside its function.
 
-use super::row::{NOT_YET, at_least, exactly, row};
+use crate::command::expire;
+
+use super::row::{at_least, exactly, row};
 use super::{Arity, Categories, Flags, Keys, Origin, Row, Usage};
 
 /// The rows of the family.
@@ -14,7 +16,7 @@ pub(super) const ROWS: &[Row] = &[
         .complexity("O(1)")
         .syntax("key seconds [condition:<NX | XX | GT | LT>]")
         .summary("Lets a key expire after some seconds.")
-        .run(NOT_YET),
+        .run(expire::expire),
     expire_row("pexpire", at_least(3))
         .flags(&[Flags::WRITE, Flags::FAST])
         .keys(Keys::first(Usage::UPDATE))
@@ -22,7 +24,7 @@ pub(super) const ROWS: &[Row] = &[
         .complexity("O(1)")
         .syntax("key milliseconds [condition:<NX | XX | GT | LT>]")
         .summary("Lets a key expire after some milliseconds.")
-        .run(NOT_YET),
+        .run(expire::pexpire),
     expire_row("expireat", at_least(3))
         .flags(&[Flags::WRITE, Flags::FAST])
         .keys(Keys::first(Usage::UPDATE))
@@ -30,7 +32,7 @@ pub(super) const ROWS: &[Row] = &[
         .complexity("O(1)")
         .syntax("key unix-time-seconds [condition:<NX | XX | GT | LT>]")
         .summary("Lets a key expire at a Unix time in seconds.")
-        .run(NOT_YET),
+        .run(expire::expireat),
     expire_row("pexpireat", at_least(3))
         .flags(&[Flags::WRITE, Flags::FAST])
         .keys(Keys::first(Usage::UPDATE))
@@ -38,7 +40,7 @@ pub(super) const ROWS: &[Row] = &[
         .complexity("O(1)")
         .syntax("key unix-time-milliseconds [condition:<NX | XX | GT | LT>]")
         .summary("Lets a key expire at a Unix time in milliseconds.")
-        .run(NOT_YET),
+        .run(expire::pexpireat),
     expire_row("persist", exactly(2))
         .flags(&[Flags::WRITE, Flags::FAST])
         .keys(Keys::first(Usage::UPDATE))
@@ -46,7 +48,7 @@ pub(super) const ROWS: &[Row] = &[
         .complexity("O(1)")
         .syntax("key")
         .summary("Lifts the expiry of a key.")
-        .run(NOT_YET),
+        .run(expire::persist),
     expire_row("ttl", exactly(2))
         .flags(&[Flags::READONLY, Flags::FAST])
         .keys(Keys::first(Usage::READ))
@@ -55,7 +57,7 @@ pub(super) const ROWS: &[Row] = &[
         .syntax("key")
         .summary("Returns the seconds that a key has left.")
         .tips(&["nondeterministic_output"])
-        .run(NOT_YET),
+        .run(expire::ttl),
     expire_row("pttl", exactly(2))
         .flags(&[Flags::READONLY, Flags::FAST])
         .keys(Keys::first(Usage::READ))
@@ -64,7 +66,7 @@ pub(super) const ROWS: &[Row] = &[
         .syntax("key")
         .summary("Returns the milliseconds that a key has left.")
         .tips(&["nondeterministic_output"])
-        .run(NOT_YET),
+        .run(expire::pttl),
     expire_row("expiretime", exactly(2))
         .flags(&[Flags::READONLY, Flags::FAST])
         .keys(Keys::first(Usage::READ))
@@ -72,7 +74,7 @@ pub(super) const ROWS: &[Row] = &[
         .complexity("O(1)")
         .syntax("key")
         .summary("Returns the Unix time in seconds at which a key expires.")
-        .run(NOT_YET),
+        .run(expire::expiretime),
     expire_row("pexpiretime", exactly(2))
         .flags(&[Flags::READONLY, Flags::FAST])
         .keys(Keys::first(Usage::READ))
@@ -80,7 +82,7 @@ pub(super) const ROWS: &[Row] = &[
         .complexity("O(1)")
         .syntax("key")
         .summary("Returns the Unix time in milliseconds at which a key expires.")
-        .run(NOT_YET),
+        .run(expire::pexpiretime),
 ];
 
 /// Begins a row of this family: every one is `@keyspace`.

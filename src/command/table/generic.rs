@@ -2,7 +2,9 @@
 //!
 //! Facts only: what a command does is written beside its function.
 
-use super::row::{NOT_YET, at_least, exactly, row};
+use crate::command::generic;
+
+use super::row::{at_least, exactly, row};
 use super::{Arity, Categories, Flags, Keys, Origin, Row, Usage};
 
 /// The rows of the family.
@@ -15,7 +17,7 @@ pub(super) const ROWS: &[Row] = &[
         .syntax("key ...")
         .summary("Removes keys and returns how many there were.")
         .tips(&["request_policy:multi_shard", "response_policy:agg_sum"])
-        .run(NOT_YET),
+        .run(generic::del),
     generic_row("unlink", at_least(2))
         .flags(&[Flags::WRITE, Flags::FAST])
         .keys(Keys::every(Usage::REMOVE))
@@ -24,7 +26,7 @@ pub(super) const ROWS: &[Row] = &[
         .syntax("key ...")
         .summary("Removes keys, as DEL does.")
         .tips(&["request_policy:multi_shard", "response_policy:agg_sum"])
-        .run(NOT_YET),
+        .run(generic::del),
     generic_row("exists", at_least(2))
         .flags(&[Flags::READONLY, Flags::FAST])
         .keys(Keys::every(Usage::INSPECT))
@@ -33,7 +35,7 @@ pub(super) const ROWS: &[Row] = &[
         .syntax("key ...")
         .summary("Returns how many of the keys exist.")
         .tips(&["request_policy:multi_shard", "response_policy:agg_sum"])
-        .run(NOT_YET),
+        .run(generic::exists),
     generic_row("type", exactly(2))
         .flags(&[Flags::READONLY, Flags::FAST])
         .keys(Keys::first(Usage::INSPECT))
@@ -41,7 +43,7 @@ pub(super) const ROWS: &[Row] = &[
         .complexity("O(1)")
         .syntax("key")
         .summary("Returns the type of the value at a key.")
-        .run(NOT_YET),
+        .run(generic::type_of),
     generic_row("keys", exactly(2))
         .flags(&[Flags::READONLY])
         .categories_too(&[Categories::DANGEROUS])
@@ -50,7 +52,7 @@ pub(super) const ROWS: &[Row] = &[
         .syntax("pattern")
         .summary("Returns every key that matches a pattern.")
         .tips(&["request_policy:all_shards", "nondeterministic_output_order"])
-        .run(NOT_YET),
+        .run(generic::keys),
     generic_row("scan", at_least(2))
         .flags(&[Flags::READONLY])
         .since(Origin::Redis("2.8.0"))
@@ -58,7 +60,7 @@ pub(super) const ROWS: &[Row] = &[
         .syntax("cursor [MATCH pattern] [COUNT count] [TYPE type]")
         .summary("Walks over the keys of the database, some with each call.")
         .tips(&["nondeterministic_output", "request_policy:special"])
-        .run(NOT_YET),
+        .run(generic::scan),
 ];
 
 /// Begins a row of this family: every one is `@keyspace`.

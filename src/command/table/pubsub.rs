@@ -2,7 +2,9 @@
 //!
 //! Facts only: what a command does is written beside its function.
 
-use super::row::{NOT_YET, at_least, container, exactly, row};
+use crate::command::{pubsub, server};
+
+use super::row::{at_least, container, exactly, row};
 use super::{Flags, Keys, Origin, Row, Usage};
 
 /// The rows of the family.
@@ -13,28 +15,28 @@ pub(super) const ROWS: &[Row] = &[
         .complexity("O(N) in the number of channels.")
         .syntax("channel ...")
         .summary("Listens to channels.")
-        .run(NOT_YET),
+        .run(pubsub::subscribe),
     row("psubscribe", at_least(2))
         .flags(&[Flags::PUBSUB, Flags::NOSCRIPT, Flags::LOADING, Flags::STALE])
         .since(Origin::Redis("2.0.0"))
         .complexity("O(N) in the number of patterns.")
         .syntax("pattern ...")
         .summary("Listens to the channels that match patterns.")
-        .run(NOT_YET),
+        .run(pubsub::psubscribe),
     row("unsubscribe", at_least(1))
         .flags(&[Flags::PUBSUB, Flags::NOSCRIPT, Flags::LOADING, Flags::STALE])
         .since(Origin::Redis("2.0.0"))
         .complexity("O(N) in the number of channels.")
         .syntax("[channel ...]")
         .summary("Stops listening to channels, or to all of them.")
-        .run(NOT_YET),
+        .run(pubsub::unsubscribe),
     row("punsubscribe", at_least(1))
         .flags(&[Flags::PUBSUB, Flags::NOSCRIPT, Flags::LOADING, Flags::STALE])
         .since(Origin::Redis("2.0.0"))
         .complexity("O(N) in the number of patterns.")
         .syntax("[pattern ...]")
         .summary("Stops listening to patterns, or to all of them.")
-        .run(NOT_YET),
+        .run(pubsub::punsubscribe),
     row("ssubscribe", at_least(2))
         .flags(&[Flags::PUBSUB, Flags::NOSCRIPT, Flags::LOADING, Flags::STALE])
         .keys(Keys::every(Usage::CHANNEL))
@@ -42,7 +44,7 @@ pub(super) const ROWS: &[Row] = &[
         .complexity("O(N) in the number of channels.")
         .syntax("shardchannel ...")
         .summary("Listens to shard channels.")
-        .run(NOT_YET),
+        .run(pubsub::ssubscribe),
     row("sunsubscribe", at_least(1))
         .flags(&[Flags::PUBSUB, Flags::NOSCRIPT, Flags::LOADING, Flags::STALE])
         .keys(Keys::every(Usage::CHANNEL))
@@ -50,14 +52,14 @@ pub(super) const ROWS: &[Row] = &[
         .complexity("O(N) in the number of channels.")
         .syntax("[shardchannel ...]")
         .summary("Stops listening to shard channels, or to all of them.")
-        .run(NOT_YET),
+        .run(pubsub::sunsubscribe),
     row("publish", exactly(3))
         .flags(&[Flags::PUBSUB, Flags::LOADING, Flags::STALE, Flags::FAST])
         .since(Origin::Redis("2.0.0"))
         .complexity("O(N) in the number of receivers and patterns.")
         .syntax("channel message")
         .summary("Sends a message to a channel.")
-        .run(NOT_YET),
+        .run(pubsub::publish),
     row("spublish", exactly(3))
         .flags(&[Flags::PUBSUB, Flags::LOADING, Flags::STALE, Flags::FAST])
         .keys(Keys::first(Usage::CHANNEL))
@@ -65,7 +67,7 @@ pub(super) const ROWS: &[Row] = &[
         .complexity("O(N) in the number of receivers.")
         .syntax("shardchannel message")
         .summary("Sends a message to a shard channel.")
-        .run(NOT_YET),
+        .run(pubsub::spublish),
     container("pubsub", PUBSUB_SUBCOMMANDS)
         .since(Origin::Redis("2.8.0"))
         .summary("Tells who listens to what."),
@@ -78,38 +80,38 @@ const PUBSUB_SUBCOMMANDS: &[Row] = &[
         .complexity("O(N) in the number of channels that have a listener.")
         .syntax("[pattern]")
         .summary("Returns the channels that have a listener.")
-        .run(NOT_YET),
+        .run(pubsub::pubsub_channels),
     row("pubsub|numpat", exactly(2))
         .flags(&[Flags::PUBSUB, Flags::LOADING, Flags::STALE])
         .since(Origin::Redis("2.8.0"))
         .complexity("O(1)")
         .summary("Returns how many patterns are listened to.")
-        .run(NOT_YET),
+        .run(pubsub::pubsub_numpat),
     row("pubsub|numsub", at_least(2))
         .flags(&[Flags::PUBSUB, Flags::LOADING, Flags::STALE])
         .since(Origin::Redis("2.8.0"))
         .complexity("O(N) in the number of channels.")
         .syntax("[channel ...]")
         .summary("Returns the number of listeners of channels.")
-        .run(NOT_YET),
+        .run(pubsub::pubsub_numsub),
     row("pubsub|shardchannels", at_least(2))
         .flags(&[Flags::PUBSUB, Flags::LOADING, Flags::STALE])
         .since(Origin::Redis("7.0.0"))
         .complexity("O(N) in the number of shard channels that have a listener.")
         .syntax("[pattern]")
         .summary("Returns the shard channels that have a listener.")
-        .run(NOT_YET),
+        .run(pubsub::pubsub_shardchannels),
     row("pubsub|shardnumsub", at_least(2))
         .flags(&[Flags::PUBSUB, Flags::LOADING, Flags::STALE])
         .since(Origin::Redis("7.0.0"))
         .complexity("O(N) in the number of channels.")
         .syntax("[shardchannel ...]")
         .summary("Returns the number of listeners of shard channels.")
-        .run(NOT_YET),
+        .run(pubsub::pubsub_shardnumsub),
     row("pubsub|help", exactly(2))
         .flags(&[Flags::LOADING, Flags::STALE])
         .since(Origin::Redis("6.2.0"))
         .complexity("O(1)")
         .summary("Lists the subcommands, each with a sentence.")
-        .run(NOT_YET),
+        .run(server::help),
 ];

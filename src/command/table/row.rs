@@ -246,9 +246,9 @@ impl Row {
         Row { scope, ..self }
     }
 
-    pub(super) const fn run(self, handler: Option<Handler>) -> Row {
+    pub(super) const fn run(self, handler: Handler) -> Row {
         Row {
-            run: handler,
+            run: Some(handler),
             ..self
         }
     }
@@ -324,6 +324,3 @@ impl Row {
         }
     }
 }
-
-/// Stands in a row until its function is written.
-pub(super) const NOT_YET: Option<Handler> = None;

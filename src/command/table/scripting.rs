@@ -2,7 +2,9 @@
 //!
 //! Facts only: what a command does is written beside its function.
 
-use super::row::{NOT_YET, at_least, container, exactly, row};
+use crate::command::{scripting, server};
+
+use super::row::{at_least, container, exactly, row};
 use super::{Arity, Categories, Flags, Keys, Origin, Row, Usage};
 
 /// The rows of the family.
@@ -21,7 +23,7 @@ pub(super) const ROWS: &[Row] = &[
         .complexity("Depends on the script.")
         .syntax("script numkeys [key ...] [arg ...]")
         .summary("Runs a Lua script.")
-        .run(NOT_YET),
+        .run(scripting::eval),
     scripting_row("evalsha", at_least(3))
         .flags(&[
             Flags::NOSCRIPT,
@@ -35,7 +37,7 @@ pub(super) const ROWS: &[Row] = &[
         .complexity("Depends on the script.")
         .syntax("sha1 numkeys [key ...] [arg ...]")
         .summary("Runs a cached Lua script by its SHA-1.")
-        .run(NOT_YET),
+        .run(scripting::evalsha),
     scripting_row("eval_ro", at_least(3))
         .flags(&[
             Flags::READONLY,
@@ -51,7 +53,7 @@ pub(super) const ROWS: &[Row] = &[
         .complexity("Depends on the script.")
         .syntax("script numkeys [key ...] [arg ...]")
         .summary("Runs a Lua script that may not write.")
-        .run(NOT_YET),
+        .run(scripting::eval_ro),
     scripting_row("evalsha_ro", at_least(3))
         .flags(&[
             Flags::READONLY,
@@ -66,7 +68,7 @@ pub(super) const ROWS: &[Row] = &[
         .complexity("Depends on the script.")
         .syntax("sha1 numkeys [key ...] [arg ...]")
         .summary("Runs a cached Lua script that may not write, by its SHA-1.")
-        .run(NOT_YET),
+        .run(scripting::evalsha_ro),
     container("script", SCRIPT_SUBCOMMANDS)
         .since(Origin::Redis("2.6.0"))
         .summary("Manages the script cache."),
@@ -80,7 +82,7 @@ const SCRIPT_SUBCOMMANDS: &[Row] = &[
         .syntax("script")
         .summary("Caches a script and returns its SHA-1.")
         .tips(&["request_policy:all_nodes", "response_policy:all_succeeded"])
-        .run(NOT_YET),
+        .run(scripting::script_load),
     scripting_row("script|exists", at_least(3))
         .flags(&[Flags::NOSCRIPT])
         .since(Origin::Redis("2.6.0"))
@@ -91,7 +93,7 @@ const SCRIPT_SUBCOMMANDS: &[Row] = &[
             "request_policy:all_shards",
             "response_policy:agg_logical_and",
         ])
-        .run(NOT_YET),
+        .run(scripting::script_exists),
     scripting_row("script|flush", at_least(2))
         .flags(&[Flags::NOSCRIPT])
         .since(Origin::Redis("2.6.0"))
@@ -99,27 +101,27 @@ const SCRIPT_SUBCOMMANDS: &[Row] = &[
         .syntax("[flush-type:<ASYNC | SYNC>]")
         .summary("Empties the script cache.")
         .tips(&["request_policy:all_nodes", "response_policy:all_succeeded"])
-        .run(NOT_YET),
+        .run(scripting::script_flush),
     scripting_row("script|kill", exactly(2))
         .flags(&[Flags::NOSCRIPT, Flags::ALLOW_BUSY])
         .since(Origin::Redis("2.6.0"))
         .complexity("O(1)")
         .summary("Ends the running script if it has not written yet.")
         .tips(&["request_policy:all_shards", "response_policy:one_succeeded"])
-        .run(NOT_YET),
+        .run(scripting::script_kill),
     scripting_row("script|explain", exactly(3))
         .flags(&[Flags::NOSCRIPT, Flags::LOADING, Flags::STALE])
         .since(Origin::Quintlock("0.1.0"))
         .complexity("O(N) in the length of the script.")
         .syntax("script")
         .summary("Tells whether a script runs natively, and if not, why.")
-        .run(NOT_YET),
+        .run(scripting::script_explain),
     scripting_row("script|help", exactly(2))
         .flags(&[Flags::LOADING, Flags::STALE])
         .since(Origin::Redis("5.0.0"))
         .complexity("O(1)")
         .summary("Lists the subcommands, each with a sentence.")
-        .run(NOT_YET),
+        .run(server::help),
 ];
 
 /// Begins a row of this family: every one is `@scripting`.

@@ -2,7 +2,9 @@
 //!
 //! Facts only: what a command does is written beside its function.
 
-use super::row::{NOT_YET, at_least, container, exactly, row};
+use crate::command::server;
+
+use super::row::{at_least, container, exactly, row};
 use super::{Categories, Flags, Origin, Row, Scope};
 
 /// The rows of the family.
@@ -14,7 +16,7 @@ pub(super) const ROWS: &[Row] = &[
         .complexity("O(1)")
         .summary("Returns the number of keys in the database.")
         .tips(&["request_policy:all_shards", "response_policy:agg_sum"])
-        .run(NOT_YET),
+        .run(server::dbsize),
     row("flushdb", at_least(1))
         .flags(&[Flags::WRITE])
         .categories_too(&[Categories::KEYSPACE, Categories::DANGEROUS])
@@ -24,7 +26,7 @@ pub(super) const ROWS: &[Row] = &[
         .syntax("[flush-type:<ASYNC | SYNC>]")
         .summary("Removes every key of this database.")
         .tips(&["request_policy:all_shards", "response_policy:all_succeeded"])
-        .run(NOT_YET),
+        .run(server::flushdb),
     row("flushall", at_least(1))
         .flags(&[Flags::WRITE])
         .categories_too(&[Categories::KEYSPACE, Categories::DANGEROUS])
@@ -34,14 +36,14 @@ pub(super) const ROWS: &[Row] = &[
         .syntax("[flush-type:<ASYNC | SYNC>]")
         .summary("Removes every key of every database.")
         .tips(&["request_policy:all_shards", "response_policy:all_succeeded"])
-        .run(NOT_YET),
+        .run(server::flushall),
     row("time", exactly(1))
         .flags(&[Flags::LOADING, Flags::STALE, Flags::FAST])
         .since(Origin::Redis("2.6.0"))
         .complexity("O(1)")
         .summary("Returns the Unix time in seconds, and the microseconds of the second.")
         .tips(&["nondeterministic_output"])
-        .run(NOT_YET),
+        .run(server::time),
     row("info", at_least(1))
         .flags(&[Flags::LOADING, Flags::STALE])
         .categories_too(&[Categories::DANGEROUS])
@@ -54,7 +56,7 @@ pub(super) const ROWS: &[Row] = &[
             "request_policy:all_shards",
             "response_policy:special",
         ])
-        .run(NOT_YET),
+        .run(server::info),
     row("shutdown", at_least(1))
         .flags(&[
             Flags::ADMIN,
@@ -68,7 +70,7 @@ pub(super) const ROWS: &[Row] = &[
         .complexity("O(N) in what is still to be written.")
         .syntax("[save-selector:<NOSAVE | SAVE>] [NOW] [FORCE] [ABORT]")
         .summary("Ends the server.")
-        .run(NOT_YET),
+        .run(server::shutdown),
     container("config", CONFIG_SUBCOMMANDS)
         .since(Origin::Redis("2.0.0"))
         .summary("Reads and changes settings."),
@@ -80,7 +82,7 @@ pub(super) const ROWS: &[Row] = &[
         .complexity("O(N) in the number of commands.")
         .summary("Returns the details of every command.")
         .tips(&["nondeterministic_output_order"])
-        .run(NOT_YET),
+        .run(server::command),
 ];
 
 const CONFIG_SUBCOMMANDS: &[Row] = &[
@@ -90,7 +92,7 @@ const CONFIG_SUBCOMMANDS: &[Row] = &[
         .complexity("O(N) in the number of settings asked for.")
         .syntax("parameter ...")
         .summary("Returns the settings that match the patterns.")
-        .run(NOT_YET),
+        .run(server::config_get),
     row("config|set", at_least(4))
         .flags(&[Flags::ADMIN, Flags::NOSCRIPT, Flags::LOADING, Flags::STALE])
         .since(Origin::Redis("2.0.0"))
@@ -98,19 +100,19 @@ const CONFIG_SUBCOMMANDS: &[Row] = &[
         .syntax("data:<parameter value> ...")
         .summary("Changes settings, all of them or none.")
         .tips(&["request_policy:all_nodes", "response_policy:all_succeeded"])
-        .run(NOT_YET),
+        .run(server::config_set),
     row("config|resetstat", exactly(2))
         .flags(&[Flags::ADMIN, Flags::NOSCRIPT, Flags::LOADING, Flags::STALE])
         .since(Origin::Redis("2.0.0"))
         .complexity("O(1)")
         .summary("Sets the counters of INFO to zero.")
-        .run(NOT_YET),
+        .run(server::config_resetstat),
     row("config|help", exactly(2))
         .flags(&[Flags::LOADING, Flags::STALE])
         .since(Origin::Redis("5.0.0"))
         .complexity("O(1)")
         .summary("Lists the subcommands, each with a sentence.")
-        .run(NOT_YET),
+        .run(server::help),
 ];
 
 const COMMAND_SUBCOMMANDS: &[Row] = &[
@@ -120,7 +122,7 @@ const COMMAND_SUBCOMMANDS: &[Row] = &[
         .since(Origin::Redis("2.8.13"))
         .complexity("O(1)")
         .summary("Returns the number of commands.")
-        .run(NOT_YET),
+        .run(server::command_count),
     row("command|docs", at_least(2))
         .flags(&[Flags::LOADING, Flags::STALE])
         .categories_too(&[Categories::CONNECTION])
@@ -129,7 +131,7 @@ const COMMAND_SUBCOMMANDS: &[Row] = &[
         .syntax("[command-name ...]")
         .summary("Returns the documentation of commands, or of all of them.")
         .tips(&["nondeterministic_output_order"])
-        .run(NOT_YET),
+        .run(server::command_docs),
     row("command|getkeys", at_least(4))
         .flags(&[Flags::LOADING, Flags::STALE])
         .categories_too(&[Categories::CONNECTION])
@@ -137,7 +139,7 @@ const COMMAND_SUBCOMMANDS: &[Row] = &[
         .complexity("O(N) in the number of arguments.")
         .syntax("command [arg ...]")
         .summary("Returns the keys of a whole request.")
-        .run(NOT_YET),
+        .run(server::command_getkeys),
     row("command|info", at_least(2))
         .flags(&[Flags::LOADING, Flags::STALE])
         .categories_too(&[Categories::CONNECTION])
@@ -146,7 +148,7 @@ const COMMAND_SUBCOMMANDS: &[Row] = &[
         .syntax("[command-name ...]")
         .summary("Returns the details of commands, or of all of them.")
         .tips(&["nondeterministic_output_order"])
-        .run(NOT_YET),
+        .run(server::command_info),
     row("command|list", at_least(2))
         .flags(&[Flags::LOADING, Flags::STALE])
         .categories_too(&[Categories::CONNECTION])
@@ -158,12 +160,12 @@ const COMMAND_SUBCOMMANDS: &[Row] = &[
         )
         .summary("Returns the names of the commands.")
         .tips(&["nondeterministic_output_order"])
-        .run(NOT_YET),
+        .run(server::command_list),
     row("command|help", exactly(2))
         .flags(&[Flags::LOADING, Flags::STALE])
         .categories_too(&[Categories::CONNECTION])
         .since(Origin::Redis("5.0.0"))
         .complexity("O(1)")
         .summary("Lists the subcommands, each with a sentence.")
-        .run(NOT_YET),
+        .run(server::help),
 ];

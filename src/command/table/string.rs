@@ -2,7 +2,9 @@
 //!
 //! Facts only: what a command does is written beside its function.
 
-use super::row::{NOT_YET, at_least, exactly, row};
+use crate::command::{generic, set, string};
+
+use super::row::{at_least, exactly, row};
 use super::{Arity, Categories, Flags, Keys, Origin, Row, Usage};
 
 /// The rows of the family.
@@ -20,7 +22,7 @@ pub(super) const ROWS: &[Row] = &[
              | KEEPTTL>]",
         )
         .summary("Sets a key to a string, under a condition and with an expiry if asked for.")
-        .run(NOT_YET),
+        .run(set::set),
     string_row("setnx", exactly(3))
         .flags(&[Flags::WRITE, Flags::DENYOOM, Flags::FAST])
         .keys(Keys::first(Usage::INSERT))
@@ -28,7 +30,7 @@ pub(super) const ROWS: &[Row] = &[
         .complexity("O(1)")
         .syntax("key value")
         .summary("Sets a key to a string if the key does not exist.")
-        .run(NOT_YET),
+        .run(string::setnx),
     string_row("setex", exactly(4))
         .flags(&[Flags::WRITE, Flags::DENYOOM])
         .keys(Keys::first(Usage::OVERWRITE))
@@ -36,7 +38,7 @@ pub(super) const ROWS: &[Row] = &[
         .complexity("O(1)")
         .syntax("key seconds value")
         .summary("Sets a key to a string that expires after some seconds.")
-        .run(NOT_YET),
+        .run(string::setex),
     string_row("psetex", exactly(4))
         .flags(&[Flags::WRITE, Flags::DENYOOM])
         .keys(Keys::first(Usage::OVERWRITE))
@@ -44,7 +46,7 @@ pub(super) const ROWS: &[Row] = &[
         .complexity("O(1)")
         .syntax("key milliseconds value")
         .summary("Sets a key to a string that expires after some milliseconds.")
-        .run(NOT_YET),
+        .run(string::psetex),
     string_row("getset", exactly(3))
         .flags(&[Flags::WRITE, Flags::DENYOOM, Flags::FAST])
         .keys(Keys::first(Usage::READ_AND_UPDATE))
@@ -53,7 +55,7 @@ pub(super) const ROWS: &[Row] = &[
         .syntax("key value")
         .summary("Sets a key to a string and returns what it held.")
         .deprecated("6.2.0", "`SET` with the `GET` argument")
-        .run(NOT_YET),
+        .run(string::getset),
     string_row("getdel", exactly(2))
         .flags(&[Flags::WRITE, Flags::FAST])
         .keys(Keys::first(Usage::READ_AND_REMOVE))
@@ -61,7 +63,7 @@ pub(super) const ROWS: &[Row] = &[
         .complexity("O(1)")
         .syntax("key")
         .summary("Returns the string at a key and removes the key.")
-        .run(NOT_YET),
+        .run(string::getdel),
     string_row("getex", at_least(2))
         .flags(&[Flags::WRITE, Flags::FAST])
         .keys(Keys::first(Usage::READ_AND_UPDATE))
@@ -73,7 +75,7 @@ pub(super) const ROWS: &[Row] = &[
              PXAT unix-time-milliseconds | PERSIST>]",
         )
         .summary("Returns the string at a key and sets or lifts its expiry.")
-        .run(NOT_YET),
+        .run(string::getex),
     string_row("get", exactly(2))
         .flags(&[Flags::READONLY, Flags::FAST])
         .keys(Keys::first(Usage::READ))
@@ -81,7 +83,7 @@ pub(super) const ROWS: &[Row] = &[
         .complexity("O(1)")
         .syntax("key")
         .summary("Returns the string at a key.")
-        .run(NOT_YET),
+        .run(string::get),
     string_row("mget", at_least(2))
         .flags(&[Flags::READONLY, Flags::FAST])
         .keys(Keys::every(Usage::READ))
@@ -90,7 +92,7 @@ pub(super) const ROWS: &[Row] = &[
         .syntax("key ...")
         .summary("Returns the strings at several keys.")
         .tips(&["request_policy:multi_shard"])
-        .run(NOT_YET),
+        .run(string::mget),
     string_row("mset", at_least(3))
         .flags(&[Flags::WRITE, Flags::DENYOOM])
         .keys(Keys::every_second(Usage::OVERWRITE))
@@ -102,7 +104,7 @@ pub(super) const ROWS: &[Row] = &[
             "request_policy:multi_shard",
             "response_policy:all_succeeded",
         ])
-        .run(NOT_YET),
+        .run(string::mset),
     string_row("msetnx", at_least(3))
         .flags(&[Flags::WRITE, Flags::DENYOOM])
         .keys(Keys::every_second(Usage::INSERT))
@@ -111,7 +113,7 @@ pub(super) const ROWS: &[Row] = &[
         .syntax("data:<key value> ...")
         .summary("Sets several keys at once if none of them exists.")
         .tips(&["request_policy:multi_shard", "response_policy:agg_min"])
-        .run(NOT_YET),
+        .run(string::msetnx),
     string_row("strlen", exactly(2))
         .flags(&[Flags::READONLY, Flags::FAST])
         .keys(Keys::first(Usage::INSPECT))
@@ -119,7 +121,7 @@ pub(super) const ROWS: &[Row] = &[
         .complexity("O(1)")
         .syntax("key")
         .summary("Returns the length in bytes of the string at a key.")
-        .run(NOT_YET),
+        .run(string::strlen),
     string_row("incr", exactly(2))
         .flags(&[Flags::WRITE, Flags::DENYOOM, Flags::FAST])
         .keys(Keys::first(Usage::READ_AND_UPDATE))
@@ -127,7 +129,7 @@ pub(super) const ROWS: &[Row] = &[
         .complexity("O(1)")
         .syntax("key")
         .summary("Adds one to the integer at a key.")
-        .run(NOT_YET),
+        .run(string::incr),
     string_row("decr", exactly(2))
         .flags(&[Flags::WRITE, Flags::DENYOOM, Flags::FAST])
         .keys(Keys::first(Usage::READ_AND_UPDATE))
@@ -135,7 +137,7 @@ pub(super) const ROWS: &[Row] = &[
         .complexity("O(1)")
         .syntax("key")
         .summary("Subtracts one from the integer at a key.")
-        .run(NOT_YET),
+        .run(string::decr),
     string_row("incrby", exactly(3))
         .flags(&[Flags::WRITE, Flags::DENYOOM, Flags::FAST])
         .keys(Keys::first(Usage::READ_AND_UPDATE))
@@ -143,7 +145,7 @@ pub(super) const ROWS: &[Row] = &[
         .complexity("O(1)")
         .syntax("key increment")
         .summary("Adds a number to the integer at a key.")
-        .run(NOT_YET),
+        .run(string::incrby),
     string_row("decrby", exactly(3))
         .flags(&[Flags::WRITE, Flags::DENYOOM, Flags::FAST])
         .keys(Keys::first(Usage::READ_AND_UPDATE))
@@ -151,7 +153,7 @@ pub(super) const ROWS: &[Row] = &[
         .complexity("O(1)")
         .syntax("key decrement")
         .summary("Subtracts a number from the integer at a key.")
-        .run(NOT_YET),
+        .run(string::decrby),
     string_row("delex", at_least(2))
         .flags(&[Flags::WRITE, Flags::FAST])
         .keys(Keys::first(Usage::REMOVE_BY_OPTION))
@@ -162,7 +164,7 @@ pub(super) const ROWS: &[Row] = &[
              IFDNE ifdne-digest>]",
         )
         .summary("Removes a key if its value meets a condition.")
-        .run(NOT_YET),
+        .run(generic::delex),
     string_row("delifeq", exactly(3))
         .flags(&[Flags::WRITE])
         .keys(Keys::first(Usage::COMPARE_AND_REMOVE))
@@ -170,7 +172,7 @@ pub(super) const ROWS: &[Row] = &[
         .complexity("O(1)")
         .syntax("key value")
         .summary("Removes a key if its value is the given one.")
-        .run(NOT_YET),
+        .run(generic::delifeq),
     string_row("digest", exactly(2))
         .flags(&[Flags::READONLY, Flags::FAST])
         .keys(Keys::first(Usage::READ))
@@ -178,7 +180,7 @@ pub(super) const ROWS: &[Row] = &[
         .complexity("O(N) in the length of the value.")
         .syntax("key")
         .summary("Returns the XXH3 hash of the string at a key, in hexadecimal.")
-        .run(NOT_YET),
+        .run(string::digest),
 ];
 
 /// Begins a row of this family: every one is `@string`.

@@ -2,7 +2,9 @@
 //!
 //! Facts only: what a command does is written beside its function.
 
-use super::row::{NOT_YET, at_least, exactly, row};
+use crate::command::transaction;
+
+use super::row::{at_least, exactly, row};
 use super::{Arity, Categories, Flags, Keys, Origin, Row, Scope, Usage};
 
 /// The rows of the family.
@@ -18,7 +20,7 @@ pub(super) const ROWS: &[Row] = &[
         .since(Origin::Redis("1.2.0"))
         .complexity("O(1)")
         .summary("Begins a transaction: what follows is queued.")
-        .run(NOT_YET),
+        .run(transaction::multi),
     transactions_row("exec", exactly(1))
         .flags(&[
             Flags::NOSCRIPT,
@@ -30,7 +32,7 @@ pub(super) const ROWS: &[Row] = &[
         .since(Origin::Redis("1.2.0"))
         .complexity("Depends on the queued commands.")
         .summary("Runs the queued commands as one.")
-        .run(NOT_YET),
+        .run(transaction::exec),
     transactions_row("discard", exactly(1))
         .flags(&[
             Flags::NOSCRIPT,
@@ -42,7 +44,7 @@ pub(super) const ROWS: &[Row] = &[
         .since(Origin::Redis("2.0.0"))
         .complexity("O(N) in the number of queued commands.")
         .summary("Drops the queued commands and ends the transaction.")
-        .run(NOT_YET),
+        .run(transaction::discard),
     transactions_row("watch", at_least(2))
         .flags(&[
             Flags::NOSCRIPT,
@@ -56,7 +58,7 @@ pub(super) const ROWS: &[Row] = &[
         .complexity("O(N) in the number of keys.")
         .syntax("key ...")
         .summary("Lets the next EXEC fail if one of the keys changes before.")
-        .run(NOT_YET),
+        .run(transaction::watch),
     transactions_row("unwatch", exactly(1))
         .flags(&[
             Flags::NOSCRIPT,
@@ -68,7 +70,7 @@ pub(super) const ROWS: &[Row] = &[
         .since(Origin::Redis("2.2.0"))
         .complexity("O(1)")
         .summary("Forgets the watched keys.")
-        .run(NOT_YET),
+        .run(transaction::unwatch),
 ];
 
 /// Begins a row of this family: every one is `@transaction`.

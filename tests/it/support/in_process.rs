@@ -16,7 +16,8 @@ impl InProcess {
     /// Starts a server on a free port of the loopback interface.
     pub(crate) fn start() -> InProcess {
         InProcess {
-            server: quintlock::Server::start(quintlock::Options::test()),
+            server: quintlock::Server::start(&quintlock::Options::manual_clock())
+                .unwrap_or_else(|error| panic!("{error}")),
         }
     }
 }

@@ -49,7 +49,10 @@ impl<'a, C: Calls + ?Sized> Run<'a, C> {
         match answer {
             Ok(Reply::Error(line)) => self.failed(command, line.into_owned()),
             Ok(reply) => Ok(self.tables.reply(reply)),
-            Err(error) => self.failed(command, error.to_string().into_bytes()),
+            Err(error) => match error.into_reply() {
+                Reply::Error(line) => self.failed(command, line.into_owned()),
+                reply => Ok(self.tables.reply(reply)),
+            },
         }
     }
 

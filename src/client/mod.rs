@@ -1,0 +1,274 @@
+//! What the rest of the server may know of a connection, and how it reaches one.
+//!
+//! A connection's own state is its `Session`, which nobody else sees. This part is shared: the
+//! registry of clients, CLIENT LIST and pub/sub read and write it from other threads.
+
+mod label;
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU16, AtomicU32, AtomicU64, Ordering};
+
+use std::time::Duration;
+
+use atomic_waker::AtomicWaker;
+use bytes::Bytes;
+use dashmap::DashMap;
+use parking_lot::Mutex;
+
+use crate::clock::{BootTime, Stopwatch};
+use crate::command::table::Row;
+use crate::config::OutputLimit;
+use crate::resp::Protocol;
+
+pub use label::{line, set_library, set_name};
+
+/// The registry of an instance's connections, by id.
+pub type Clients = DashMap<u64, Arc<Client>, foldhash::fast::RandomState>;
+
+/// Where a connection comes from.
+#[derive(Clone, Debug)]
+pub enum Address {
+    /// Over TCP.
+    Tcp {
+        /// The client's end.
+        peer: SocketAddr,
+        /// The server's end.
+        local: SocketAddr,
+    },
+    /// Over the socket at this path.
+    Unix(Arc<str>),
+}
+
+impl Address {
+    /// The client's end, as `addr` in CLIENT LIST.
+    pub fn peer(&self) -> String {
+        match self {
+            Address::Tcp { peer, .. } => socket_text(peer),
+            Address::Unix(path) => format!("{path}:0"),
+        }
+    }
+
+    /// The server's end, as `laddr` in CLIENT LIST.
+    pub fn local(&self) -> String {
+        match self {
+            Address::Tcp { local, .. } => socket_text(local),
+            Address::Unix(path) => format!("{path}:0"),
+        }
+    }
+
+    /// Whether the peer is on this machine.
+    pub fn is_local(&self) -> bool {
+        match self {
+            Address::Tcp { peer, .. } => peer.ip().to_canonical().is_loopback(),
+            Address::Unix(_) => true,
+        }
+    }
+}
+
+/// Redis writes an IPv6 address without brackets for a client.
+fn socket_text(address: &SocketAddr) -> String {
+    match address {
+        SocketAddr::V4(address) => address.to_string(),
+        SocketAddr::V6(address) => format!("{}:{}", address.ip(), address.port()),
+    }
+}
+
+/// How a client calls itself; absent until it says so.
+#[derive(Clone, Debug, Default)]
+pub struct Labels {
+    /// CLIENT SETNAME.
+    pub name: Box<str>,
+    /// CLIENT SETINFO LIB-NAME.
+    pub library: Box<str>,
+    /// CLIENT SETINFO LIB-VER.
+    pub library_version: Box<str>,
+}
+
+/// See the module's text.
+pub struct Client {
+    /// Unique and rising within the instance.
+    pub id: u64,
+    /// Both ends of the connection.
+    pub address: Address,
+    /// The socket's file descriptor.
+    pub descriptor: i32,
+    /// When it connected.
+    pub connected: BootTime,
+    /// When its last batch of requests came, in boot microseconds.
+    pub active_us: AtomicU64,
+    /// The number of the selected database.
+    pub database: AtomicU16,
+    /// The index of the last command's row, [`NO_COMMAND`] before the first.
+    pub last_command: AtomicU16,
+    /// Subscribed channels.
+    pub channels: AtomicU32,
+    /// Subscribed patterns.
+    pub patterns: AtomicU32,
+    /// Subscribed shard channels.
+    pub shard_channels: AtomicU32,
+    /// Requests queued by MULTI plus one; 0 outside of MULTI.
+    pub queued: AtomicU32,
+    /// Watched keys.
+    pub watching: AtomicU32,
+    protocol: AtomicU8,
+    is_closing: AtomicBool,
+    has_mail: AtomicBool,
+    labels: Mutex<Option<Box<Labels>>>,
+    mail: Mutex<Mail>,
+    waker: AtomicWaker,
+}
+
+/// `last_command` of a client that has sent none.
+pub const NO_COMMAND: u16 = u16::MAX;
+
+#[derive(Default)]
+struct Mail {
+    messages: Vec<Bytes>,
+    bytes: usize,
+    backlog: Backlog,
+}
+
+/// How long a client's unsent output has been over its soft limit.
+#[derive(Default)]
+pub struct Backlog {
+    over_soft: Option<Stopwatch>,
+}
+
+impl Backlog {
+    /// Whether `unsent_bytes` are more than `limit` allows: at once over the hard limit, or for too
+    /// long over the soft one. A limit of 0 is none.
+    pub fn exceeds(&mut self, unsent_bytes: usize, limit: OutputLimit) -> bool {
+        let is_over = |limit_bytes| limit_bytes != 0 && unsent_bytes as u64 > limit_bytes;
+        if is_over(limit.hard_bytes) {
+            return true;
+        }
+        if !is_over(limit.soft_bytes) {
+            self.over_soft = None;
+            return false;
+        }
+        let since = *self.over_soft.get_or_insert_with(Stopwatch::start);
+        since.elapsed() > Duration::from_secs(limit.soft_seconds)
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client")
+            .field("id", &self.id)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Client {
+    /// A client that has just connected.
+    pub fn new(id: u64, address: Address, descriptor: i32, now: BootTime) -> Client {
+        Client {
+            id,
+            address,
+            descriptor,
+            connected: now,
+            active_us: AtomicU64::new(now.micros()),
+            database: AtomicU16::new(0),
+            last_command: AtomicU16::new(NO_COMMAND),
+            channels: AtomicU32::new(0),
+            patterns: AtomicU32::new(0),
+            shard_channels: AtomicU32::new(0),
+            queued: AtomicU32::new(0),
+            watching: AtomicU32::new(0),
+            protocol: AtomicU8::new(2),
+            is_closing: AtomicBool::new(false),
+            has_mail: AtomicBool::new(false),
+            labels: Mutex::new(None),
+            mail: Mutex::new(Mail::default()),
+            waker: AtomicWaker::new(),
+        }
+    }
+
+    /// Whether it has a subscription.
+    pub fn is_subscriber(&self) -> bool {
+        let counts = [&self.channels, &self.patterns, &self.shard_channels];
+        counts.iter().any(|count| count.load(Ordering::Relaxed) > 0)
+    }
+
+    /// Notes the command that it runs.
+    #[inline]
+    pub fn note_command(&self, row: &Row) {
+        let index = u16::try_from(row.index()).unwrap_or(NO_COMMAND);
+        self.last_command.store(index, Ordering::Relaxed);
+    }
+
+    /// The protocol in which it reads.
+    pub fn protocol(&self) -> Protocol {
+        let version = self.protocol.load(Ordering::Relaxed);
+        Protocol::from_version(i64::from(version)).unwrap_or_default()
+    }
+
+    /// Notes the protocol in which it reads from now on.
+    pub fn set_protocol(&self, protocol: Protocol) {
+        self.protocol.store(protocol.version(), Ordering::Relaxed);
+    }
+
+    /// What it calls itself.
+    pub fn labels(&self) -> Labels {
+        self.labels.lock().as_deref().cloned().unwrap_or_default()
+    }
+
+    /// Changes what it calls itself.
+    pub fn change_labels(&self, change: impl FnOnce(&mut Labels)) {
+        change(self.labels.lock().get_or_insert_default());
+    }
+
+    /// Sends encoded bytes that answer no request. A client that lets more pile up than `limit`
+    /// allows is disconnected.
+    pub fn send(&self, message: Bytes, limit: OutputLimit) {
+        let mut mail = self.mail.lock();
+        mail.bytes += message.len();
+        let unsent_bytes = mail.bytes;
+        if mail.backlog.exceeds(unsent_bytes, limit) {
+            drop(mail);
+            self.close();
+            return;
+        }
+        mail.messages.push(message);
+        drop(mail);
+        if !self.has_mail.swap(true, Ordering::SeqCst) {
+            self.waker.wake();
+        }
+    }
+
+    /// Moves what was sent to `out`.
+    pub fn take_mail(&self, out: &mut Vec<u8>) {
+        if !self.has_mail.swap(false, Ordering::SeqCst) {
+            return;
+        }
+        let mut mail = self.mail.lock();
+        for message in mail.messages.drain(..) {
+            out.extend_from_slice(&message);
+        }
+        mail.bytes = 0;
+        mail.backlog = Backlog::default();
+    }
+
+    /// Whether something was sent and not yet taken.
+    pub fn has_mail(&self) -> bool {
+        self.has_mail.load(Ordering::SeqCst)
+    }
+
+    /// Ends the connection as soon as it can be.
+    pub fn close(&self) {
+        self.is_closing.store(true, Ordering::SeqCst);
+        self.waker.wake();
+    }
+
+    /// Whether the connection must end.
+    pub fn is_closing(&self) -> bool {
+        self.is_closing.load(Ordering::SeqCst)
+    }
+
+    /// Who is woken by mail and by [`Client::close`].
+    pub fn waker(&self) -> &AtomicWaker {
+        &self.waker
+    }
+}

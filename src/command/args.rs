@@ -1,0 +1,158 @@
+//! Reading arguments: numbers as Redis reads them, options in any order and case.
+
+use crate::clock::{BootTime, Clock, UnixMillis};
+use crate::error::CommandError;
+
+/// A decimal 64-bit integer in its only spelling: no sign `+`, no leading zero, no blank.
+///
+/// # Errors
+/// [`CommandError::NotAnInteger`].
+pub fn integer(text: &[u8]) -> Result<i64, CommandError> {
+    parse_integer(text).ok_or(CommandError::NotAnInteger)
+}
+
+/// As [`integer`], without an error to build.
+pub fn parse_integer(text: &[u8]) -> Option<i64> {
+    let (negative, digits) = match text {
+        [b'-', digits @ ..] => (true, digits),
+        digits => (false, digits),
+    };
+    match digits {
+        [b'0'] => return (!negative).then_some(0),
+        [b'1'..=b'9', ..] if digits.len() <= 19 => {}
+        _ => return None,
+    }
+    let mut magnitude: u64 = 0;
+    for digit in digits {
+        let value = digit.wrapping_sub(b'0');
+        if value > 9 {
+            return None;
+        }
+        magnitude = magnitude.checked_mul(10)?.checked_add(u64::from(value))?;
+    }
+    if negative {
+        0i64.checked_sub_unsigned(magnitude)
+    } else {
+        i64::try_from(magnitude).ok()
+    }
+}
+
+/// Whether an argument is this option word, in any case.
+pub fn is(argument: &[u8], word: &str) -> bool {
+    argument.eq_ignore_ascii_case(word.as_bytes())
+}
+
+/// In what an expiry is given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unit {
+    /// EX, EXAT, EXPIRE, SETEX
+    Seconds,
+    /// PX, PXAT, PEXPIRE, PSETEX
+    Millis,
+}
+
+/// From when an expiry counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Base {
+    /// From now.
+    Now,
+    /// From 1970.
+    Epoch,
+}
+
+/// An expiry as it was given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Span<'a> {
+    /// The number, not yet read.
+    pub text: &'a [u8],
+    /// Its unit.
+    pub unit: Unit,
+    /// Its base.
+    pub base: Base,
+}
+
+/// The expiry options that SET and GETEX share, by their word.
+pub fn expiry_option(word: &[u8]) -> Option<(Unit, Base)> {
+    const OPTIONS: [(&str, Unit, Base); 4] = [
+        ("PX", Unit::Millis, Base::Now),
+        ("EX", Unit::Seconds, Base::Now),
+        ("PXAT", Unit::Millis, Base::Epoch),
+        ("EXAT", Unit::Seconds, Base::Epoch),
+    ];
+    OPTIONS
+        .iter()
+        .find(|(name, _, _)| is(word, name))
+        .map(|(_, unit, base)| (*unit, *base))
+}
+
+impl Span<'_> {
+    /// The deadline of a command that takes only a positive expiry.
+    ///
+    /// # Errors
+    /// No integer; or not positive, or past the 64-bit range in milliseconds since 1970.
+    pub fn deadline(
+        self,
+        command: &'static str,
+        clock: &Clock,
+        now: BootTime,
+    ) -> Result<BootTime, CommandError> {
+        let number = integer(self.text)?;
+        let invalid = CommandError::InvalidExpire { command };
+        if number <= 0 {
+            return Err(invalid);
+        }
+        let millis = match self.unit {
+            Unit::Millis => Some(number),
+            Unit::Seconds => number.checked_mul(1000),
+        };
+        let millis = millis.ok_or_else(|| invalid.clone())?;
+        match self.base {
+            Base::Epoch => Ok(clock.from_unix(UnixMillis(millis))),
+            // Only a TTL of over 100 million years can reach the end of the wall clock.
+            Base::Now if millis > i64::MAX / 2 && overflows_unix(millis, clock) => Err(invalid),
+            Base::Now => Ok(now.after_millis(millis.unsigned_abs())),
+        }
+    }
+}
+
+/// Whether `millis` from now is past the last millisecond that Redis can count.
+pub fn overflows_unix(millis: i64, clock: &Clock) -> bool {
+    millis.checked_add(clock.unix_micros() / 1000).is_none()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_integer_has_one_spelling() {
+        for (text, value) in [
+            ("0", 0),
+            ("-1", -1),
+            ("10", 10),
+            ("9223372036854775807", i64::MAX),
+            ("-9223372036854775808", i64::MIN),
+        ] {
+            assert_eq!(parse_integer(text.as_bytes()), Some(value), "{text}");
+        }
+        for text in [
+            "",
+            "-",
+            "+10",
+            "010",
+            "-0",
+            "-01",
+            " 10",
+            "10 ",
+            "1.5",
+            "abc",
+            "1a",
+            "9223372036854775808",
+            "-9223372036854775809",
+            "18446744073709551616",
+            "99999999999999999999",
+        ] {
+            assert_eq!(parse_integer(text.as_bytes()), None, "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,283 @@
+//! Commands on the connection itself.
+
+use crate::command::args;
+use crate::command::{CommandResult, Context, Outcome, pubsub, transaction};
+use crate::error::CommandError;
+use crate::resp::Protocol;
+use crate::resp::reply::Reply;
+use crate::{REDIS_VERSION, client};
+
+/// Replies `PONG`, or the message; a subscriber in RESP2 gets an array.
+///
+/// `PING [message]`
+pub fn ping(ctx: &mut Context<'_>, args: &[&[u8]]) -> CommandResult {
+    if args.len() > 2 {
+        return Err(CommandError::WrongArity {
+            command: "ping".into(),
+        });
+    }
+    let message = args.get(1).copied();
+    if ctx.session.protocol == Protocol::Resp2 && ctx.session.is_subscribed() {
+        let message = message.unwrap_or_default();
+        return Ok(Reply::Array(vec![Reply::bulk("pong"), Reply::bulk(message)]).into());
+    }
+    Ok(message.map_or(Reply::status("PONG"), Reply::bulk).into())
+}
+
+/// Replies its argument.
+///
+/// `ECHO message`
+pub fn echo(_ctx: &mut Context<'_>, args: &[&[u8]]) -> CommandResult {
+    Ok(Reply::bulk(args[1]).into())
+}
+
+/// Closes the connection.
+///
+/// `QUIT`
+pub fn quit(_ctx: &mut Context<'_>, _args: &[&[u8]]) -> CommandResult {
+    Ok(Outcome::Close(Reply::OK))
+}
+
+/// Brings the connection back to where it began.
+///
+/// `RESET`
+pub fn reset(ctx: &mut Context<'_>, _args: &[&[u8]]) -> CommandResult {
+    transaction::abandon(ctx);
+    pubsub::unsubscribe_everything(ctx.instance, ctx.session);
+    ctx.session.select(0);
+    ctx.session.speak(Protocol::Resp2);
+    ctx.session
+        .client
+        .change_labels(|labels| labels.name = "".into());
+    ctx.session.is_authenticated = !ctx.instance.config.settings.has_password();
+    Ok(Reply::status("RESET").into())
+}
+
+/// Selects a database.
+///
+/// `SELECT index`
+pub fn select(ctx: &mut Context<'_>, args: &[&[u8]]) -> CommandResult {
+    let index = args::integer(args[1])?;
+    let database = usize::try_from(index)
+        .ok()
+        .filter(|index| *index < ctx.instance.keyspace.databases())
+        .ok_or(CommandError::DatabaseOutOfRange)?;
+    ctx.session.select(database);
+    Ok(Reply::OK.into())
+}
+
+/// Shows the password.
+///
+/// `AUTH [username] password`
+pub fn auth(ctx: &mut Context<'_>, args: &[&[u8]]) -> CommandResult {
+    match args[1..] {
+        [_] if !ctx.instance.config.settings.has_password() => Err(CommandError::general(
+            "AUTH <password> called without any password configured for the default user. \
+             Are you sure your configuration is correct?",
+        )),
+        [password] => authenticate(ctx, b"default", password),
+        [user, password] => authenticate(ctx, user, password),
+        _ => Err(CommandError::Syntax),
+    }
+    .map(|()| Reply::OK.into())
+}
+
+fn authenticate(ctx: &mut Context<'_>, user: &[u8], password: &[u8]) -> Result<(), CommandError> {
+    let expected = ctx.instance.config.settings.requirepass();
+    let is_right =
+        user == b"default" && expected.is_none_or(|expected| is_same(&expected, password));
+    if !is_right {
+        return Err(CommandError::Text(
+            "WRONGPASS invalid username-password pair or user is disabled.".to_owned(),
+        ));
+    }
+    ctx.session.is_authenticated = true;
+    Ok(())
+}
+
+/// Compares in a time that depends on the lengths alone.
+fn is_same(expected: &[u8], given: &[u8]) -> bool {
+    let differing = expected
+        .iter()
+        .zip(given)
+        .fold(0, |bits, (a, b)| bits | (a ^ b));
+    expected.len() == given.len() && differing == 0
+}
+
+/// Greets: chooses the protocol, and tells about the server.
+///
+/// `HELLO [protover [AUTH username password] [SETNAME clientname]]`
+pub fn hello(ctx: &mut Context<'_>, args: &[&[u8]]) -> CommandResult {
+    let protocol = match args.get(1) {
+        None => None,
+        Some(version) => Some(parse_protocol(version)?),
+    };
+    let greeting = Greeting::parse(args.get(2..).unwrap_or_default())?;
+    if let Some((user, password)) = greeting.credentials {
+        authenticate(ctx, user, password)?;
+    }
+    if !ctx.session.is_authenticated {
+        return Err(CommandError::Text(
+            "NOAUTH HELLO must be called with the client already authenticated, otherwise the \
+             HELLO <proto> AUTH <user> <pass> option can be used to authenticate the client and \
+             select the RESP protocol version at the same time"
+                .to_owned(),
+        ));
+    }
+    if let Some(name) = greeting.name {
+        client::set_name(&ctx.session.client, name)?;
+    }
+    if let Some(protocol) = protocol {
+        ctx.session.speak(protocol);
+    }
+    let version = i64::from(ctx.session.protocol.version());
+    let id = i64::try_from(ctx.session.client.id).unwrap_or(i64::MAX);
+    let pair = |name: &str, value: Reply| (Reply::bulk(name), value);
+    Ok(Reply::Map(vec![
+        pair("server", Reply::bulk("redis")),
+        pair("version", Reply::bulk(REDIS_VERSION)),
+        pair("proto", Reply::Integer(version)),
+        pair("id", Reply::Integer(id)),
+        pair("mode", Reply::bulk("standalone")),
+        pair("role", Reply::bulk("master")),
+        pair("modules", Reply::Array(Vec::new())),
+    ])
+    .into())
+}
+
+fn parse_protocol(text: &[u8]) -> Result<Protocol, CommandError> {
+    let version = args::parse_integer(text).ok_or_else(|| {
+        CommandError::general("Protocol version is not an integer or out of range")
+    })?;
+    Protocol::from_version(version)
+        .ok_or_else(|| CommandError::Text("NOPROTO unsupported protocol version".to_owned()))
+}
+
+#[derive(Default)]
+struct Greeting<'a> {
+    credentials: Option<(&'a [u8], &'a [u8])>,
+    name: Option<&'a [u8]>,
+}
+
+impl<'a> Greeting<'a> {
+    fn parse(words: &[&'a [u8]]) -> Result<Greeting<'a>, CommandError> {
+        let mut greeting = Greeting::default();
+        let mut rest = words;
+        while let [word, after @ ..] = rest {
+            rest = match after {
+                [user, password, after @ ..] if args::is(word, "AUTH") => {
+                    greeting.credentials = Some((user, password));
+                    after
+                }
+                [name, after @ ..] if args::is(word, "SETNAME") => {
+                    greeting.name = Some(name);
+                    after
+                }
+                _ => {
+                    let before = "Syntax error in HELLO option '";
+                    return Err(CommandError::quoting(before, word, "'"));
+                }
+            };
+        }
+        Ok(greeting)
+    }
+}
+
+/// Names the connection.
+///
+/// `CLIENT SETNAME connection-name`
+pub fn client_setname(ctx: &mut Context<'_>, args: &[&[u8]]) -> CommandResult {
+    client::set_name(&ctx.session.client, args[2])?;
+    Ok(Reply::OK.into())
+}
+
+/// Replies the connection's name, null where it has none.
+///
+/// `CLIENT GETNAME`
+pub fn client_getname(ctx: &mut Context<'_>, _args: &[&[u8]]) -> CommandResult {
+    let name = ctx.session.client.labels().name;
+    Ok(Reply::bulk_or_null((!name.is_empty()).then_some(name.as_bytes())).into())
+}
+
+/// Tells which client library the connection uses.
+///
+/// `CLIENT SETINFO LIB-NAME name | LIB-VER version`
+pub fn client_setinfo(ctx: &mut Context<'_>, args: &[&[u8]]) -> CommandResult {
+    client::set_library(&ctx.session.client, args[2], args[3])?;
+    Ok(Reply::OK.into())
+}
+
+/// Replies the connection's id.
+///
+/// `CLIENT ID`
+pub fn client_id(ctx: &mut Context<'_>, _args: &[&[u8]]) -> CommandResult {
+    let id = i64::try_from(ctx.session.client.id).unwrap_or(i64::MAX);
+    Ok(Reply::Integer(id).into())
+}
+
+/// Replies the connection's line of CLIENT LIST.
+///
+/// `CLIENT INFO`
+pub fn client_info(ctx: &mut Context<'_>, _args: &[&[u8]]) -> CommandResult {
+    let line = client::line(&ctx.session.client, ctx.now);
+    Ok(Reply::Verbatim(line + "\n").into())
+}
+
+/// Replies a line for each connection.
+///
+/// `CLIENT LIST [TYPE NORMAL | MASTER | REPLICA | PUBSUB] [ID client-id [client-id ...]]`
+pub fn client_list(ctx: &mut Context<'_>, args: &[&[u8]]) -> CommandResult {
+    let filter = ClientFilter::parse(&args[2..])?;
+    let mut clients: Vec<_> = ctx
+        .instance
+        .clients
+        .iter()
+        .map(|entry| entry.value().clone())
+        .filter(|client| filter.accepts(client))
+        .collect();
+    clients.sort_unstable_by_key(|client| client.id);
+    let lines = clients
+        .iter()
+        .map(|client| client::line(client, ctx.now) + "\n")
+        .collect();
+    Ok(Reply::Verbatim(lines).into())
+}
+
+enum ClientFilter {
+    All,
+    Normal,
+    Subscribers,
+    Nobody,
+    Ids(Vec<u64>),
+}
+
+impl ClientFilter {
+    fn parse(words: &[&[u8]]) -> Result<ClientFilter, CommandError> {
+        match words {
+            [] => Ok(ClientFilter::All),
+            [word, kind] if args::is(word, "TYPE") => match kind.to_ascii_lowercase().as_slice() {
+                b"normal" => Ok(ClientFilter::Normal),
+                b"pubsub" => Ok(ClientFilter::Subscribers),
+                b"master" | b"replica" | b"slave" => Ok(ClientFilter::Nobody),
+                _ => Err(CommandError::quoting("Unknown client type '", kind, "'")),
+            },
+            [word, ids @ ..] if args::is(word, "ID") && !ids.is_empty() => ids
+                .iter()
+                .map(|id| args::parse_integer(id).and_then(|id| u64::try_from(id).ok()))
+                .collect::<Option<_>>()
+                .map(ClientFilter::Ids)
+                .ok_or_else(|| CommandError::general("Invalid client ID")),
+            _ => Err(CommandError::Syntax),
+        }
+    }
+
+    fn accepts(&self, client: &client::Client) -> bool {
+        match self {
+            ClientFilter::All => true,
+            ClientFilter::Normal => !client.is_subscriber(),
+            ClientFilter::Subscribers => client.is_subscriber(),
+            ClientFilter::Nobody => false,
+            ClientFilter::Ids(ids) => ids.contains(&client.id),
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! What a command is given beside its arguments.
+
+use std::sync::Arc;
+
+use crate::clock::{BootTime, Stopwatch};
+use crate::instance::Instance;
+use crate::keyspace::{Event, Held, KeyGuard};
+use crate::resp::reply::Reply;
+use crate::session::Session;
+
+/// The surroundings of one command.
+pub struct Context<'a> {
+    /// The server it runs on.
+    pub instance: &'a Arc<Instance>,
+    /// The connection it came from.
+    pub session: &'a mut Session,
+    /// The present time for every lookup: one reading for a batch of requests, and for a script.
+    pub now: BootTime,
+    /// Whether others run beside it.
+    pub access: Access,
+    /// Who calls it.
+    pub caller: Caller,
+    /// Runs since the last command ended: one reading of the clock a command is enough to know
+    /// how long each took.
+    pub watch: Stopwatch,
+    /// Shards that the caller has locked already: a native script's.
+    held: Option<Held<'a>>,
+    counts: Counts,
+}
+
+/// Whether other commands run at the same time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// They do, each under the locks of its keys.
+    Beside,
+    /// None does.
+    Whole,
+    /// A script has run past `busy-reply-threshold`: only what is flagged for it may run.
+    Busy,
+}
+
+/// Who calls a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Caller {
+    /// A client's request.
+    Client,
+    /// EXEC, for a queued request.
+    Transaction,
+    /// A script.
+    Script,
+}
+
+/// What a context has counted for the instance's statistics.
+#[derive(Clone, Copy, Debug, Default)]
+struct Counts {
+    commands: u64,
+    errors: u64,
+    hits: u64,
+    misses: u64,
+}
+
+impl<'a> Context<'a> {
+    /// The surroundings of a client's requests. What is counted in it reaches the statistics when
+    /// it is dropped.
+    pub fn new(
+        instance: &'a Arc<Instance>,
+        session: &'a mut Session,
+        now: BootTime,
+        access: Access,
+    ) -> Context<'a> {
+        Context {
+            instance,
+            session,
+            now,
+            access,
+            caller: Caller::Client,
+            watch: Stopwatch::start(),
+            held: None,
+            counts: Counts::default(),
+        }
+    }
+
+    /// The key in the selected database, for a change.
+    #[inline]
+    pub fn key<'k>(&'k mut self, key: &'k [u8]) -> KeyGuard<'k> {
+        match &mut self.held {
+            None => self
+                .instance
+                .keyspace
+                .key(self.session.database, key, self.now),
+            Some(held) => held.key(key),
+        }
+    }
+
+    /// The key in the selected database, for a read: counted as a hit or a miss.
+    #[inline]
+    pub fn read<'k>(&'k mut self, key: &'k [u8]) -> KeyGuard<'k> {
+        let guard = match &mut self.held {
+            None => self
+                .instance
+                .keyspace
+                .key(self.session.database, key, self.now),
+            Some(held) => held.key(key),
+        };
+        if guard.exists() {
+            self.counts.hits += 1;
+        } else {
+            self.counts.misses += 1;
+            guard.tell(Event::KeyMiss);
+        }
+        guard
+    }
+
+    /// Calls `act` while the shards of all `keys` are locked at once.
+    pub fn holding<R>(&mut self, keys: &[&[u8]], act: impl FnOnce(&mut Context<'a>) -> R) -> R {
+        if self.held.is_some() || self.access == Access::Whole {
+            return act(self);
+        }
+        let instance = self.instance;
+        let held = instance
+            .keyspace
+            .hold(self.session.database, keys, self.now);
+        self.held = Some(held);
+        let result = act(self);
+        self.held = None;
+        result
+    }
+
+    /// Counts a command that was run.
+    pub fn count_command(&mut self) {
+        self.counts.commands += 1;
+    }
+
+    /// Counts an error that is answered.
+    pub fn count_error(&mut self, reply: &Reply) {
+        self.counts.errors += 1;
+        self.instance.stats.errors.add(reply);
+    }
+}
+
+impl Drop for Context<'_> {
+    fn drop(&mut self) {
+        let stats = &self.instance.stats;
+        stats.commands_processed.add(self.counts.commands);
+        stats.error_replies.add(self.counts.errors);
+        stats.keyspace_hits.add(self.counts.hits);
+        stats.keyspace_misses.add(self.counts.misses);
+    }
+}

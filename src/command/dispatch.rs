@@ -1,0 +1,192 @@
+//! From a request to its command: is there one, may it run now, and what did it answer.
+
+use crate::command::table::{self, Flags, Row, Scope};
+use crate::command::{Access, Caller, CommandResult, Context, Outcome, transaction};
+use crate::error::CommandError;
+use crate::resp::Protocol;
+use crate::resp::reply::Reply;
+
+/// Runs a request of a client or of a transaction.
+pub fn run(ctx: &mut Context<'_>, request: &[&[u8]]) -> Outcome {
+    let row = match resolve(request) {
+        Ok(row) => row,
+        Err(_) if is_http(request) => return Outcome::Drop,
+        Err(error) => return refuse(ctx, request, error),
+    };
+    ctx.session.client.note_command(row);
+    let is_plain = ctx.session.is_plain() && ctx.access != Access::Busy;
+    if !is_plain && ctx.caller == Caller::Client {
+        if let Err(error) = admit(ctx, row) {
+            return refuse(ctx, request, error);
+        }
+        let session = &mut *ctx.session;
+        if let Some(transaction) = session.transaction.as_deref_mut()
+            && !runs_inside_multi(row)
+        {
+            transaction::queue(transaction, &session.client, request);
+            return Reply::status("QUEUED").into();
+        }
+    }
+    let outcome = call(ctx, row, request).unwrap_or_else(|error| error.into_reply().into());
+    if let Outcome::Reply(reply @ Reply::Error(_)) = &outcome {
+        ctx.count_error(reply);
+    }
+    outcome
+}
+
+/// Runs a command that may run.
+pub fn call(ctx: &mut Context<'_>, row: &Row, request: &[&[u8]]) -> CommandResult {
+    if row.scope == Scope::Whole && ctx.access == Access::Beside {
+        return Ok(Outcome::NeedsWhole);
+    }
+    let Some(run) = row.run else {
+        return Err(unknown_subcommand(row, request));
+    };
+    let mut watch = ctx.watch;
+    let result = run(ctx, request);
+    let failed = match &result {
+        Ok(Outcome::NeedsWhole) => return result,
+        Ok(Outcome::Reply(Reply::Error(_))) | Err(_) => 1,
+        Ok(_) => 0,
+    };
+    ctx.count_command();
+    let took = watch.lap();
+    ctx.watch = watch;
+    ctx.instance.stats.commands.add_call(row, took, failed);
+    result
+}
+
+/// The row of a request, whose argument count fits it.
+///
+/// # Errors
+/// No such command or subcommand, or too few or too many arguments.
+pub fn resolve(request: &[&[u8]]) -> Result<&'static Row, CommandError> {
+    let name = request.first().copied().unwrap_or_default();
+    let row = table::find(name).ok_or_else(|| unknown_command(request))?;
+    let row = match request.get(1) {
+        Some(subcommand) if !row.subcommands.is_empty() => row
+            .find_subcommand(subcommand)
+            .ok_or_else(|| unknown_subcommand(row, request))?,
+        _ => row,
+    };
+    if row.accepts(request.len()) {
+        Ok(row)
+    } else {
+        Err(CommandError::WrongArity {
+            command: row.name.into(),
+        })
+    }
+}
+
+/// Whether a connection in a special state may run this command now.
+fn admit(ctx: &Context<'_>, row: &Row) -> Result<(), CommandError> {
+    let session = &*ctx.session;
+    if !session.is_authenticated && !row.flags.has(Flags::NO_AUTH) {
+        return Err(CommandError::NoAuth);
+    }
+    if session.protocol == Protocol::Resp2 && session.is_subscribed() && !runs_while_subscribed(row)
+    {
+        return Err(CommandError::general(format_args!(
+            "Can't execute '{}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET \
+             are allowed in this context",
+            row.name
+        )));
+    }
+    if ctx.access == Access::Busy && !row.flags.has(Flags::ALLOW_BUSY) {
+        return Err(CommandError::Busy);
+    }
+    Ok(())
+}
+
+/// A refused request spoils the transaction it belongs to; a refused EXEC ends it.
+fn refuse(ctx: &mut Context<'_>, request: &[&[u8]], error: CommandError) -> Outcome {
+    let row = request.first().and_then(|name| table::find(name));
+    let row = row.and_then(|row| match request.get(1) {
+        Some(name) if !row.subcommands.is_empty() => row.find_subcommand(name),
+        _ => Some(row),
+    });
+    if let Some(row) = row {
+        ctx.instance.stats.commands.of(row).rejected.add(1);
+    }
+    let mut reply = error.into_reply();
+    if ctx.caller == Caller::Client {
+        if row.is_some_and(|row| row.name == "exec") {
+            reply = transaction::abort(ctx, &reply);
+        } else if let Some(transaction) = ctx.session.transaction.as_deref_mut() {
+            transaction.is_aborted = true;
+        }
+    }
+    ctx.count_error(&reply);
+    reply.into()
+}
+
+fn runs_inside_multi(row: &Row) -> bool {
+    matches!(
+        row.name,
+        "exec" | "discard" | "multi" | "watch" | "quit" | "reset"
+    )
+}
+
+fn runs_while_subscribed(row: &Row) -> bool {
+    matches!(
+        row.name,
+        "subscribe"
+            | "unsubscribe"
+            | "psubscribe"
+            | "punsubscribe"
+            | "ssubscribe"
+            | "sunsubscribe"
+            | "ping"
+            | "quit"
+            | "reset"
+    )
+}
+
+/// A browser or a cross-site request talks to the port: nothing it sends is run.
+fn is_http(request: &[&[u8]]) -> bool {
+    let name = request.first().copied().unwrap_or_default();
+    name.eq_ignore_ascii_case(b"post") || name.eq_ignore_ascii_case(b"host:")
+}
+
+/// Shows the arguments as Redis does: each in quotes with a blank behind it, up to 128 bytes.
+fn unknown_command(request: &[&[u8]]) -> CommandError {
+    const SHOWN_BYTES: usize = 128;
+    let mut shown = Vec::new();
+    for argument in request.iter().skip(1) {
+        if shown.len() >= SHOWN_BYTES {
+            break;
+        }
+        let room = SHOWN_BYTES - shown.len();
+        shown.push(b'\'');
+        shown.extend(argument.iter().take(room).take_while(|byte| **byte != 0));
+        shown.extend(b"' ");
+    }
+    let name = request.first().copied().unwrap_or_default();
+    let name: Vec<u8> = name.iter().copied().take_while(|byte| *byte != 0).collect();
+    let parts = [
+        b"ERR unknown command '",
+        &name[..name.len().min(SHOWN_BYTES)],
+        b"', with args beginning with: ",
+        &shown,
+    ];
+    CommandError::Bytes(parts.concat())
+}
+
+fn unknown_subcommand(row: &Row, request: &[&[u8]]) -> CommandError {
+    let subcommand = request.get(1).copied().unwrap_or_default();
+    let after = format!("'. Try {} HELP.", row.name.to_uppercase());
+    CommandError::quoting("unknown subcommand '", subcommand, &after)
+}
+
+/// A subcommand that was given more arguments than it takes.
+pub fn unknown_arguments(request: &[&[u8]]) -> CommandError {
+    let container = request.first().copied().unwrap_or_default();
+    let subcommand = request.get(1).copied().unwrap_or_default();
+    let container = String::from_utf8_lossy(container).to_uppercase();
+    let after = format!("'. Try {container} HELP.");
+    CommandError::quoting(
+        "unknown subcommand or wrong number of arguments for '",
+        subcommand,
+        &after,
+    )
+}

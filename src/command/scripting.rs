@@ -1,0 +1,387 @@
+//! EVAL and SCRIPT: where a script meets the commands it may call.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::clock::Stopwatch;
+use crate::command::args;
+use crate::command::table::{self, Flags};
+use crate::command::{Access, Caller, CommandResult, Context, Outcome, dispatch};
+use crate::error::CommandError;
+use crate::gate::Hold;
+use crate::instance::Instance;
+use crate::resp::reply::Reply;
+use crate::script::cache::{self, Running, Script, Source};
+use crate::script::lua::{Pulse, Vm, VmLimits};
+use crate::script::native::Program;
+use crate::script::shebang::{self, ScriptFlags};
+use crate::script::{Calls, fiber};
+
+/// How long a Lua script keeps its thread before the thread looks after other connections.
+const SLICE: Duration = Duration::from_millis(2);
+
+/// Runs a script.
+///
+/// `EVAL script numkeys [key [key ...]] [arg [arg ...]]`
+pub fn eval(ctx: &mut Context<'_>, args: &[&[u8]]) -> CommandResult {
+    let arguments = Arguments::parse(args)?;
+    let script = by_body(ctx, args[1])?;
+    run(ctx, &script, arguments, Permission::AsDeclared)
+}
+
+/// Runs a script that is known by its SHA-1.
+///
+/// `EVALSHA sha1 numkeys [key [key ...]] [arg [arg ...]]`
+pub fn evalsha(ctx: &mut Context<'_>, args: &[&[u8]]) -> CommandResult {
+    let arguments = Arguments::parse(args)?;
+    let script = by_sha1(ctx, args[1])?;
+    run(ctx, &script, arguments, Permission::AsDeclared)
+}
+
+/// Runs a script that may not change anything.
+///
+/// `EVAL_RO script numkeys [key [key ...]] [arg [arg ...]]`
+pub fn eval_ro(ctx: &mut Context<'_>, args: &[&[u8]]) -> CommandResult {
+    let arguments = Arguments::parse(args)?;
+    let script = by_body(ctx, args[1])?;
+    run(ctx, &script, arguments, Permission::ReadOnly)
+}
+
+/// Runs a script that is known by its SHA-1 and may not change anything.
+///
+/// `EVALSHA_RO sha1 numkeys [key [key ...]] [arg [arg ...]]`
+pub fn evalsha_ro(ctx: &mut Context<'_>, args: &[&[u8]]) -> CommandResult {
+    let arguments = Arguments::parse(args)?;
+    let script = by_sha1(ctx, args[1])?;
+    run(ctx, &script, arguments, Permission::ReadOnly)
+}
+
+/// Makes a script known; replies its SHA-1.
+///
+/// `SCRIPT LOAD script`
+pub fn script_load(ctx: &mut Context<'_>, args: &[&[u8]]) -> CommandResult {
+    let script = learn(ctx.instance, args[2], Source::Loaded)?;
+    Ok(Reply::bulk(script.sha1).into())
+}
+
+/// Replies for each SHA-1 whether the script is known.
+///
+/// `SCRIPT EXISTS sha1 [sha1 ...]`
+pub fn script_exists(ctx: &mut Context<'_>, args: &[&[u8]]) -> CommandResult {
+    let is_known = |sha1: &&[u8]| {
+        let sha1 = cache::parse_sha1(sha1);
+        Reply::from(sha1.is_some_and(|sha1| ctx.instance.scripts.find(&sha1).is_some()))
+    };
+    Ok(Reply::Array(args[2..].iter().map(is_known).collect()).into())
+}
+
+/// Forgets all scripts.
+///
+/// `SCRIPT FLUSH [ASYNC | SYNC]`
+pub fn script_flush(ctx: &mut Context<'_>, args: &[&[u8]]) -> CommandResult {
+    match args[2..] {
+        [] => {}
+        [mode] if args::is(mode, "ASYNC") || args::is(mode, "SYNC") => {}
+        _ => {
+            return Err(CommandError::general(
+                "SCRIPT FLUSH only support SYNC|ASYNC option",
+            ));
+        }
+    }
+    ctx.instance.scripts.flush();
+    Ok(Reply::OK.into())
+}
+
+/// Ends the running script, if it has changed nothing yet.
+///
+/// `SCRIPT KILL`
+pub fn script_kill(ctx: &mut Context<'_>, _args: &[&[u8]]) -> CommandResult {
+    ctx.instance.scripts.kill()?;
+    Ok(Reply::OK.into())
+}
+
+/// Tells whether a known script runs natively, and if not, why.
+///
+/// `SCRIPT EXPLAIN sha1`
+pub fn script_explain(ctx: &mut Context<'_>, args: &[&[u8]]) -> CommandResult {
+    let script = by_sha1(ctx, args[2])?;
+    let (runs, reason) = match &script.native {
+        Ok(_) => ("native", Reply::Null),
+        Err(reason) => ("lua", Reply::bulk(reason.to_string())),
+    };
+    Ok(Reply::Map(vec![
+        (Reply::bulk("runs"), Reply::bulk(runs)),
+        (Reply::bulk("reason"), reason),
+    ])
+    .into())
+}
+
+/// Commands that change no key and yet have an effect, which a read-only script may not have.
+const PUBLISHING: [&str; 2] = ["publish", "spublish"];
+
+/// What a caller lets a script do, beside what its first line says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Permission {
+    AsDeclared,
+    ReadOnly,
+}
+
+fn by_sha1(ctx: &Context<'_>, text: &[u8]) -> Result<Arc<Script>, CommandError> {
+    cache::parse_sha1(text)
+        .and_then(|sha1| ctx.instance.scripts.find(&sha1))
+        .ok_or(CommandError::NoScript)
+}
+
+fn by_body(ctx: &Context<'_>, body: &[u8]) -> Result<Arc<Script>, CommandError> {
+    match ctx.instance.scripts.find(&cache::sha1_of(body)) {
+        Some(script) => Ok(script),
+        None => learn(ctx.instance, body, Source::Evaluated),
+    }
+}
+
+/// Compiles a script, natively or else in Lua, and keeps it.
+fn learn(instance: &Instance, body: &[u8], source: Source) -> Result<Arc<Script>, CommandError> {
+    let (flags, _) = shebang::parse(body)?;
+    let native = Program::compile(body);
+    if native.is_err() {
+        with_vm(instance, |vm| vm.check(body))??;
+    }
+    let script = Arc::new(Script {
+        sha1: cache::sha1_of(body),
+        body: body.into(),
+        flags,
+        native,
+    });
+    let evaluated_max = instance.config.settings.script_cache_size();
+    instance
+        .scripts
+        .keep(Arc::clone(&script), source, evaluated_max);
+    Ok(script)
+}
+
+/// KEYS and ARGV of a script.
+#[derive(Clone, Copy)]
+struct Arguments<'a> {
+    keys: &'a [&'a [u8]],
+    argv: &'a [&'a [u8]],
+}
+
+impl<'a> Arguments<'a> {
+    /// Of a request such as `EVAL script numkeys ...`.
+    fn parse(request: &'a [&'a [u8]]) -> Result<Arguments<'a>, CommandError> {
+        let (count, rest) = (args::integer(request[2])?, &request[3..]);
+        let too_many = "Number of keys can't be greater than number of args";
+        let count = usize::try_from(count)
+            .map_err(|_| CommandError::general("Number of keys can't be negative"))?;
+        let (keys, argv) = rest
+            .split_at_checked(count)
+            .ok_or_else(|| CommandError::general(too_many))?;
+        Ok(Arguments { keys, argv })
+    }
+}
+
+fn run(
+    ctx: &mut Context<'_>,
+    script: &Script,
+    arguments: Arguments<'_>,
+    permission: Permission,
+) -> CommandResult {
+    let Arguments { keys, argv } = arguments;
+    let read_only = match permission {
+        Permission::AsDeclared => script.flags.contains(ScriptFlags::NO_WRITES),
+        Permission::ReadOnly if may_write(script.flags) => {
+            return Err(CommandError::general(
+                "Can not execute a script with write flag using *_ro command.",
+            ));
+        }
+        Permission::ReadOnly => true,
+    };
+    if let Ok(program) = &script.native {
+        ctx.instance.stats.scripts_native.add(1);
+        let reply = ctx.holding(keys, |ctx| {
+            let mut calls = ScriptCalls::new(ctx, read_only, None);
+            program.run(script.sha1_text(), keys, argv, &mut calls)
+        });
+        return Ok(reply.into());
+    }
+    if ctx.access != Access::Whole {
+        return Ok(Outcome::NeedsWhole);
+    }
+    ctx.instance.stats.scripts_lua.add(1);
+    run_lua(ctx, script, arguments, read_only).map(Outcome::from)
+}
+
+/// Whether a script with a first line of its own says that it may change keys.
+fn may_write(flags: ScriptFlags) -> bool {
+    !flags.contains(ScriptFlags::COMPATIBLE) && !flags.contains(ScriptFlags::NO_WRITES)
+}
+
+fn run_lua(
+    ctx: &mut Context<'_>,
+    script: &Script,
+    arguments: Arguments<'_>,
+    read_only: bool,
+) -> Result<Reply, CommandError> {
+    let Arguments { keys, argv } = arguments;
+    let instance = Arc::clone(ctx.instance);
+    let running = instance.scripts.begin();
+    let pulse = pulse(&instance, &running);
+    let database = ctx.session.database;
+    let reply = with_vm(&instance, |vm| {
+        let mut calls = ScriptCalls::new(ctx, read_only, Some(&running));
+        vm.run(
+            script.sha1_text(),
+            &script.body,
+            keys,
+            argv,
+            &mut calls,
+            &pulse,
+        )
+    });
+    ctx.session.select(database);
+    instance.scripts.end();
+    reply
+}
+
+/// What a running script does now and then: hear of SCRIPT KILL, and leave its thread to others.
+fn pulse<'a>(instance: &'a Instance, running: &'a Running) -> impl Fn() -> Pulse + 'a {
+    let start = Stopwatch::start();
+    let slice = Cell::new(start);
+    move || {
+        if slice.get().elapsed() >= SLICE {
+            let threshold_ms = instance.config.settings.busy_reply_threshold_ms();
+            let is_busy =
+                threshold_ms.is_some_and(|ms| start.elapsed() >= Duration::from_millis(ms));
+            instance
+                .gate
+                .park(if is_busy { Hold::Busy } else { Hold::Parked });
+            fiber::pause();
+            slice.set(Stopwatch::start());
+        }
+        if running.is_killed() {
+            Pulse::Kill
+        } else {
+            Pulse::Continue
+        }
+    }
+}
+
+/// What a script's `redis.call` reaches: the same functions as a connection.
+struct ScriptCalls<'c, 'a> {
+    ctx: &'c mut Context<'a>,
+    outer: Caller,
+    read_only: bool,
+    running: Option<&'c Running>,
+}
+
+impl<'c, 'a> ScriptCalls<'c, 'a> {
+    fn new(
+        ctx: &'c mut Context<'a>,
+        read_only: bool,
+        running: Option<&'c Running>,
+    ) -> ScriptCalls<'c, 'a> {
+        let outer = std::mem::replace(&mut ctx.caller, Caller::Script);
+        ScriptCalls {
+            ctx,
+            outer,
+            read_only,
+            running,
+        }
+    }
+}
+
+impl Drop for ScriptCalls<'_, '_> {
+    fn drop(&mut self) {
+        self.ctx.caller = self.outer;
+    }
+}
+
+impl Calls for ScriptCalls<'_, '_> {
+    fn call(&mut self, args: &[&[u8]]) -> Result<Reply, CommandError> {
+        let row = args
+            .first()
+            .and_then(|name| table::find(name))
+            .and_then(|row| match args.get(1) {
+                Some(name) if !row.subcommands.is_empty() => row.find_subcommand(name),
+                _ => Some(row),
+            })
+            .ok_or_else(|| CommandError::general("Unknown Redis command called from script"))?;
+        if !row.accepts(args.len()) {
+            return Err(CommandError::general(
+                "Wrong number of args calling Redis command from script",
+            ));
+        }
+        if row.flags.has(Flags::NOSCRIPT) {
+            return Err(CommandError::general(
+                "This Redis command is not allowed from script",
+            ));
+        }
+        if row.flags.has(Flags::WRITE) || PUBLISHING.contains(&row.name) {
+            if self.read_only {
+                return Err(CommandError::general(
+                    "Write commands are not allowed from read-only scripts.",
+                ));
+            }
+            if let Some(running) = self.running {
+                running.note_write();
+            }
+        }
+        match dispatch::call(self.ctx, row, args)? {
+            Outcome::Reply(reply) | Outcome::Close(reply) => Ok(reply),
+            Outcome::Many(replies) => Ok(Reply::Array(replies)),
+            Outcome::Drop | Outcome::NeedsWhole => Err(CommandError::general(
+                "This Redis command is not allowed from script",
+            )),
+        }
+    }
+
+    fn set_protocol(&mut self, _version: u8) {}
+
+    fn is_command(&self, name: &[u8]) -> bool {
+        table::find(name).is_some()
+    }
+
+    fn log(&mut self, level: u8, message: &[u8]) {
+        let message = String::from_utf8_lossy(message);
+        match level {
+            0 => tracing::debug!("{message}"),
+            1 | 2 => tracing::info!("{message}"),
+            _ => tracing::warn!("{message}"),
+        }
+    }
+}
+
+thread_local! {
+    /// The Lua of each instance on this thread, by instance number, with the epoch of its scripts.
+    static VMS: RefCell<HashMap<u64, (Rc<Vm>, u64)>> = RefCell::new(HashMap::new());
+}
+
+/// Calls `act` with this thread's Lua for the instance, made when it is first needed. Nothing is
+/// borrowed meanwhile: a script may pause in there.
+fn with_vm<R>(instance: &Instance, act: impl FnOnce(&Vm) -> R) -> Result<R, CommandError> {
+    let epoch = instance.scripts.epoch();
+    let known = VMS.with_borrow(|vms| vms.get(&instance.number).cloned());
+    let vm = match known {
+        Some((vm, known_epoch)) if known_epoch == epoch => vm,
+        Some((vm, _)) => {
+            vm.forget_all();
+            vm
+        }
+        None => {
+            let limit_bytes = instance.config.settings.lua_memory_limit();
+            let memory_bytes = usize::try_from(limit_bytes).unwrap_or(usize::MAX);
+            let vm = Vm::new(VmLimits { memory_bytes });
+            Rc::new(vm.map_err(CommandError::general)?)
+        }
+    };
+    VMS.with_borrow_mut(|vms| vms.insert(instance.number, (Rc::clone(&vm), epoch)));
+    Ok(act(&vm))
+}
+
+/// Frees this thread's Lua of an instance that is gone.
+pub fn forget_vm(instance_number: u64) {
+    VMS.with_borrow_mut(|vms| vms.remove(&instance_number));
+}

@@ -1,0 +1,121 @@
+//! SET: how a lock is taken.
+
+use crate::command::args::{self, Span};
+use crate::command::condition::Condition;
+use crate::command::{CommandResult, Context};
+use crate::error::CommandError;
+use crate::keyspace::{Event, Expiry};
+use crate::resp::reply::Reply;
+
+/// Sets a key, under a condition and with an expiry if asked for.
+///
+/// `SET key value [NX | XX | IFEQ value | IFNE value | IFDEQ digest | IFDNE digest] [GET]
+/// [EX seconds | PX milliseconds | EXAT unix-time-seconds | PXAT unix-time-milliseconds | KEEPTTL]`
+///
+/// Null where the condition fails. With GET the old value is the reply, whether it was set or
+/// not. With a deadline in the past the reply is OK, and the key is gone at the next lookup.
+pub fn set(ctx: &mut Context<'_>, args: &[&[u8]]) -> CommandResult {
+    let options = Options::parse(&args[3..])?;
+    let expiry = match options.lifetime {
+        Lifetime::Keep => Expiry::Keep,
+        Lifetime::Unlimited => Expiry::Never,
+        Lifetime::Until(span) => Expiry::At(span.deadline("set", &ctx.instance.clock, ctx.now)?),
+    };
+    let mut key = match options.answer {
+        Answer::Ok => ctx.key(args[1]),
+        Answer::OldValue => ctx.read(args[1]),
+    };
+    let old = match options.answer {
+        Answer::OldValue => Some(Reply::bulk_or_null(key.value())),
+        Answer::Ok => None,
+    };
+    if !options.condition.holds(key.value())? {
+        return Ok(old.unwrap_or(Reply::Null).into());
+    }
+    key.set(args[2], expiry, Event::Set);
+    Ok(old.unwrap_or(Reply::OK).into())
+}
+
+/// What SET's options say, as they were given.
+#[derive(Debug, PartialEq, Eq)]
+struct Options<'a> {
+    condition: Condition<'a>,
+    lifetime: Lifetime<'a>,
+    answer: Answer,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Lifetime<'a> {
+    Unlimited,
+    Keep,
+    Until(Span<'a>),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Answer {
+    Ok,
+    OldValue,
+}
+
+impl<'a> Options<'a> {
+    /// A repeated option is accepted, except the comparing ones; the last number counts.
+    fn parse(words: &[&'a [u8]]) -> Result<Options<'a>, CommandError> {
+        let mut options = Options {
+            condition: Condition::Always,
+            lifetime: Lifetime::Unlimited,
+            answer: Answer::Ok,
+        };
+        let mut rest = words;
+        while let [word, after @ ..] = rest {
+            let used = options.take(word, after.first().copied())?;
+            rest = &after[used..];
+        }
+        Ok(options)
+    }
+
+    /// Takes the option `word`; tells how many arguments behind it belong to it.
+    fn take(&mut self, word: &[u8], operand: Option<&'a [u8]>) -> Result<usize, CommandError> {
+        if args::is(word, "NX") {
+            return self.require(Condition::IfAbsent);
+        }
+        if args::is(word, "XX") {
+            return self.require(Condition::IfPresent);
+        }
+        if args::is(word, "GET") {
+            self.answer = Answer::OldValue;
+            return Ok(0);
+        }
+        if args::is(word, "KEEPTTL") && !matches!(self.lifetime, Lifetime::Until(_)) {
+            self.lifetime = Lifetime::Keep;
+            return Ok(0);
+        }
+        let operand = operand.ok_or(CommandError::Syntax)?;
+        if let Some(condition) = Condition::comparing(word, operand) {
+            if self.condition != Condition::Always {
+                return Err(CommandError::Syntax);
+            }
+            self.condition = condition;
+            return Ok(1);
+        }
+        let (unit, base) = args::expiry_option(word).ok_or(CommandError::Syntax)?;
+        match self.lifetime {
+            Lifetime::Unlimited => {}
+            Lifetime::Until(known) if (known.unit, known.base) == (unit, base) => {}
+            Lifetime::Until(_) | Lifetime::Keep => return Err(CommandError::Syntax),
+        }
+        self.lifetime = Lifetime::Until(Span {
+            text: operand,
+            unit,
+            base,
+        });
+        Ok(1)
+    }
+
+    fn require(&mut self, condition: Condition<'a>) -> Result<usize, CommandError> {
+        if self.condition != Condition::Always && self.condition != condition {
+            return Err(CommandError::Syntax);
+        }
+        self.condition = condition;
+        Ok(0)
+    }
+}

@@ -1,0 +1,208 @@
+//! One server's state: its keys, scripts, subscriptions, clients and counters.
+//!
+//! An instance shares nothing with another one but threads; five of them in one process are as
+//! independent as five processes, their clock aside. It knows no sockets.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+
+use tokio::sync::Notify;
+
+use crate::client::{Client, Clients};
+use crate::clock::{BootTime, Clock};
+use crate::config::{ClientClass, Config, NotifyFlags};
+use crate::gate::Gate;
+use crate::keyspace::{Change, Class, Keyspace, Observer};
+use crate::pubsub::PubSub;
+use crate::script::cache::Scripts;
+use crate::stats::Stats;
+use crate::watch::WatchTable;
+
+/// See the module's text.
+pub struct Instance {
+    /// Unique in the process.
+    pub number: u64,
+    /// 40 hexadecimal digits, new with each start.
+    pub run_id: String,
+    /// The settings.
+    pub config: Config,
+    /// The time.
+    pub clock: Clock,
+    /// The keys.
+    pub keyspace: Keyspace,
+    /// Who may touch them.
+    pub gate: Arc<Gate>,
+    /// The scripts.
+    pub scripts: Scripts,
+    /// The subscriptions.
+    pub pubsub: Arc<PubSub>,
+    /// The watched keys.
+    pub watches: Arc<WatchTable>,
+    /// The connections.
+    pub clients: Clients,
+    /// The counters.
+    pub stats: Stats,
+    /// When it started.
+    pub started: BootTime,
+    /// The port it listens on, 0 for none: known once it does.
+    pub tcp_port: AtomicU32,
+    notifications: Arc<Notifications>,
+    next_client_id: AtomicU64,
+    is_stopping: AtomicBool,
+    stopping: Notify,
+    changed_settings: Notify,
+}
+
+/// Which keyspace events are published; the observer of the keyspace.
+struct Notifications {
+    flags: AtomicU32,
+    pubsub: Arc<PubSub>,
+    watches: Arc<WatchTable>,
+}
+
+static NEXT_NUMBER: AtomicU64 = AtomicU64::new(1);
+
+impl Instance {
+    /// An empty server with these settings.
+    pub fn new(config: Config, clock: Clock) -> Instance {
+        let pubsub = Arc::new(PubSub::default());
+        let watches = Arc::new(WatchTable::default());
+        let notifications = Arc::new(Notifications {
+            flags: AtomicU32::new(0),
+            pubsub: Arc::clone(&pubsub),
+            watches: Arc::clone(&watches),
+        });
+        let databases = config.settings.databases as usize;
+        let instance = Instance {
+            number: NEXT_NUMBER.fetch_add(1, Ordering::Relaxed),
+            run_id: new_run_id(),
+            started: clock.now(),
+            keyspace: Keyspace::new(databases, Box::new(Arc::clone(&notifications))),
+            gate: Arc::default(),
+            scripts: Scripts::default(),
+            clients: Clients::default(),
+            stats: Stats::default(),
+            tcp_port: AtomicU32::new(0),
+            next_client_id: AtomicU64::new(1),
+            is_stopping: AtomicBool::new(false),
+            stopping: Notify::new(),
+            changed_settings: Notify::new(),
+            config,
+            clock,
+            pubsub,
+            watches,
+            notifications,
+        };
+        instance.apply_settings();
+        instance
+    }
+
+    /// Takes over what CONFIG SET may have changed.
+    pub fn apply_settings(&self) {
+        let settings = &self.config.settings;
+        let flags = settings.notify_keyspace_events();
+        let old = self
+            .notifications
+            .flags
+            .swap(flags.bits(), Ordering::SeqCst);
+        match (old != 0, flags.bits() != 0) {
+            (false, true) => self.keyspace.start_listening(),
+            (true, false) => self.keyspace.stop_listening(),
+            _ => {}
+        }
+        self.pubsub
+            .set_backlog_limit(settings.output_limit(ClientClass::PubSub));
+        self.changed_settings.notify_waiters();
+    }
+
+    /// Waits until CONFIG SET has changed something, or the server stops.
+    pub async fn settings_changed(&self) {
+        tokio::select! {
+            () = self.changed_settings.notified() => {}
+            () = self.stopping() => {}
+        }
+    }
+
+    /// A number for the next connection.
+    pub fn next_client_id(&self) -> u64 {
+        self.next_client_id.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Asks the server to stop: no connection is accepted any more, and all are closed.
+    pub fn stop(&self) {
+        self.is_stopping.store(true, Ordering::SeqCst);
+        self.stopping.notify_waiters();
+        self.scripts.kill_for_shutdown();
+        self.keyspace.alarm().stop();
+        for client in &self.clients {
+            client.close();
+        }
+    }
+
+    /// Whether it was asked to stop.
+    pub fn is_stopping(&self) -> bool {
+        self.is_stopping.load(Ordering::SeqCst)
+    }
+
+    /// Waits until it is asked to stop.
+    pub async fn stopping(&self) {
+        let stopping = self.stopping.notified();
+        tokio::pin!(stopping);
+        stopping.as_mut().enable();
+        if !self.is_stopping() {
+            stopping.await;
+        }
+    }
+
+    /// Enters a connection in the registry.
+    pub fn register(&self, client: &Arc<Client>) {
+        self.clients.insert(client.id, Arc::clone(client));
+        // A stop that went through the registry before has missed this one.
+        if self.is_stopping() {
+            client.close();
+        }
+    }
+}
+
+impl Observer for Arc<Notifications> {
+    fn changed(&self, change: Change<'_>) {
+        if change.event.is_modification() {
+            self.watches.touch(change.database, change.key);
+        }
+        let flags = NotifyFlags::from_bits(self.flags.load(Ordering::Relaxed));
+        let Some(class) = change.event.class() else {
+            return;
+        };
+        if !flags.contains(flag_of(class)) {
+            return;
+        }
+        let event = change.event.name();
+        if flags.contains(NotifyFlags::KEYSPACE) {
+            let prefix = format!("__keyspace@{}__:", change.database);
+            let channel = [prefix.as_bytes(), change.key].concat();
+            self.pubsub.publish(&channel, event.as_bytes());
+        }
+        if flags.contains(NotifyFlags::KEYEVENT) {
+            let channel = format!("__keyevent@{}__:{event}", change.database);
+            self.pubsub.publish(channel.as_bytes(), change.key);
+        }
+    }
+}
+
+fn flag_of(class: Class) -> NotifyFlags {
+    match class {
+        Class::Generic => NotifyFlags::GENERIC,
+        Class::String => NotifyFlags::STRING,
+        Class::Expired => NotifyFlags::EXPIRED,
+        Class::New => NotifyFlags::NEW,
+        Class::KeyMiss => NotifyFlags::KEY_MISS,
+    }
+}
+
+/// Random enough to tell two runs apart; it guards nothing.
+fn new_run_id() -> String {
+    use std::hash::BuildHasher;
+    let random = std::hash::RandomState::new();
+    let digits = [1u8, 2, 3].map(|part| format!("{:016x}", random.hash_one(part)));
+    digits.concat()[..40].to_owned()
+}

@@ -1,0 +1,188 @@
+//! The scripts an instance knows, by SHA-1, and the one that is running.
+//!
+//! A script that came by SCRIPT LOAD stays until SCRIPT FLUSH. Of those that came by EVAL the
+//! latest few hundred stay, so that a client which builds its scripts anew each time cannot fill
+//! the memory. An EVALSHA finds either kind, from any connection.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use dashmap::DashMap;
+use dashmap::mapref::entry::Entry;
+use parking_lot::Mutex;
+
+use crate::error::CommandError;
+use crate::script::native::{NotNative, Program};
+use crate::script::shebang::ScriptFlags;
+
+/// A script's SHA-1 in lower-case hexadecimal digits.
+pub type Sha1 = [u8; 40];
+
+/// A script that compiles.
+pub struct Script {
+    /// Names it on the wire.
+    pub sha1: Sha1,
+    /// The text as it came.
+    pub body: Box<[u8]>,
+    /// What its first line allows it.
+    pub flags: ScriptFlags,
+    /// How it runs without Lua, or why it does not.
+    pub native: Result<Program, NotNative>,
+}
+
+impl Script {
+    /// The name as text.
+    pub fn sha1_text(&self) -> &str {
+        std::str::from_utf8(&self.sha1).unwrap_or_default()
+    }
+}
+
+/// How a script came to be known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// SCRIPT LOAD.
+    Loaded,
+    /// EVAL.
+    Evaluated,
+}
+
+/// See the module's text.
+#[derive(Default)]
+pub struct Scripts {
+    known: DashMap<Sha1, (Arc<Script>, Source), foldhash::fast::RandomState>,
+    /// Scripts that came by EVAL, the oldest first.
+    evaluated: Mutex<VecDeque<Sha1>>,
+    /// Rises with each SCRIPT FLUSH, so that compiled copies elsewhere are forgotten too.
+    epoch: AtomicU64,
+    running: Mutex<Option<Arc<Running>>>,
+}
+
+/// A Lua script in progress.
+#[derive(Debug, Default)]
+pub struct Running {
+    is_killed: AtomicBool,
+    has_written: AtomicBool,
+}
+
+impl Running {
+    /// Whether somebody asked it to end.
+    pub fn is_killed(&self) -> bool {
+        self.is_killed.load(Ordering::SeqCst)
+    }
+
+    /// Notes that it has changed the keyspace: it can no longer be killed.
+    pub fn note_write(&self) {
+        self.has_written.store(true, Ordering::SeqCst);
+    }
+}
+
+impl Scripts {
+    /// The script of that name.
+    pub fn find(&self, sha1: &Sha1) -> Option<Arc<Script>> {
+        self.known.get(sha1).map(|known| Arc::clone(&known.0))
+    }
+
+    /// Keeps a script; of those that came by EVAL at most `evaluated_max`.
+    pub fn keep(&self, script: Arc<Script>, source: Source, evaluated_max: usize) {
+        let sha1 = script.sha1;
+        match self.known.entry(sha1) {
+            Entry::Occupied(mut known) => {
+                if source == Source::Loaded {
+                    known.get_mut().1 = Source::Loaded;
+                }
+                return;
+            }
+            Entry::Vacant(place) => {
+                place.insert((script, source));
+            }
+        }
+        if source == Source::Evaluated {
+            let mut evaluated = self.evaluated.lock();
+            evaluated.push_back(sha1);
+            while evaluated.len() > evaluated_max.max(1) {
+                if let Some(oldest) = evaluated.pop_front() {
+                    self.known
+                        .remove_if(&oldest, |_, (_, source)| *source == Source::Evaluated);
+                }
+            }
+        }
+    }
+
+    /// Forgets all scripts.
+    pub fn flush(&self) {
+        self.known.clear();
+        self.evaluated.lock().clear();
+        self.epoch.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// How often all scripts were forgotten.
+    pub fn epoch(&self) -> u64 {
+        self.epoch.load(Ordering::SeqCst)
+    }
+
+    /// How many scripts are known.
+    pub fn len(&self) -> usize {
+        self.known.len()
+    }
+
+    /// Whether none is known.
+    pub fn is_empty(&self) -> bool {
+        self.known.is_empty()
+    }
+
+    /// Notes that a Lua script begins.
+    pub fn begin(&self) -> Arc<Running> {
+        let running = Arc::new(Running::default());
+        *self.running.lock() = Some(Arc::clone(&running));
+        running
+    }
+
+    /// Notes that it has ended.
+    pub fn end(&self) {
+        *self.running.lock() = None;
+    }
+
+    /// Asks the running script to end.
+    ///
+    /// # Errors
+    /// None is running, or it has changed the keyspace already.
+    pub fn kill(&self) -> Result<(), CommandError> {
+        let running = self.running.lock();
+        let running = running.as_ref().ok_or_else(|| {
+            CommandError::Text("NOTBUSY No scripts in execution right now.".to_owned())
+        })?;
+        if running.has_written.load(Ordering::SeqCst) {
+            return Err(CommandError::Text(
+                "UNKILLABLE Sorry the script already executed write commands against the dataset. \
+                 You can either wait the script termination or kill the server in a hard way \
+                 using the SHUTDOWN NOSAVE command."
+                    .to_owned(),
+            ));
+        }
+        running.is_killed.store(true, Ordering::SeqCst);
+        Ok(())
+    }
+
+    /// Ends the running script whatever it has done: the server stops.
+    pub fn kill_for_shutdown(&self) {
+        if let Some(running) = self.running.lock().as_ref() {
+            running.is_killed.store(true, Ordering::SeqCst);
+        }
+    }
+}
+
+/// The SHA-1 of a text.
+pub fn sha1_of(text: &[u8]) -> Sha1 {
+    let hex = sha1_smol::Sha1::from(text).digest().to_string();
+    let mut sha1 = [0; 40];
+    sha1.copy_from_slice(hex.as_bytes());
+    sha1
+}
+
+/// A client's name for a script, in any case.
+pub fn parse_sha1(text: &[u8]) -> Option<Sha1> {
+    let mut sha1: Sha1 = text.try_into().ok()?;
+    sha1.make_ascii_lowercase();
+    Some(sha1)
+}

@@ -1,0 +1,147 @@
+//! A running server: sockets, threads and the instance they serve.
+
+pub mod connection;
+mod expiry;
+mod idle;
+mod listener;
+mod options;
+mod tasks;
+pub mod workers;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::error::StartupError;
+use crate::instance::Instance;
+
+pub use options::Options;
+
+use listener::Listeners;
+use tasks::Tasks;
+use workers::Workers;
+
+/// How long a stopping server waits for its connections.
+const STOP_WAIT: Duration = Duration::from_secs(5);
+
+/// One server that accepts connections. Dropping it stops it: its sockets are closed and its
+/// threads have ended when the drop returns.
+pub struct Server {
+    instance: Arc<Instance>,
+    addresses: Vec<SocketAddr>,
+    expiry: Option<JoinHandle<()>>,
+    tasks: Tasks,
+    /// Dropped last: the tasks run on them.
+    workers: Arc<Workers>,
+}
+
+impl Server {
+    /// Starts a server inside this program; it accepts connections when this returns.
+    ///
+    /// # Errors
+    /// A setting is wrong, or the system has no port or thread.
+    pub fn start(options: &Options) -> Result<Server, StartupError> {
+        Server::start_with(options.config()?, options.clock())
+    }
+
+    /// Starts a server with threads of its own.
+    ///
+    /// # Errors
+    /// What it should listen on cannot be had, or the system has no threads.
+    pub fn start_with(config: Config, clock: Clock) -> Result<Server, StartupError> {
+        let workers = start_workers(&config)?;
+        Server::start_on(workers, config, clock)
+    }
+
+    /// Starts a server on threads that others may share.
+    ///
+    /// # Errors
+    /// As [`Server::start_with`].
+    pub fn start_on(
+        workers: Arc<Workers>,
+        config: Config,
+        clock: Clock,
+    ) -> Result<Server, StartupError> {
+        let listeners = Listeners::bind(&config.settings)?;
+        let addresses = listeners.addresses();
+        let instance = Arc::new(Instance::new(config, clock));
+        if let Some(address) = addresses.first() {
+            let port = address.port();
+            instance.tcp_port.store(u32::from(port), Ordering::Relaxed);
+            instance.config.note_chosen_port(port);
+        }
+        let (tasks, guard) = Tasks::new();
+        let expiry = expiry::start(Arc::clone(&instance))
+            .map_err(|error| StartupError(format!("cannot start a thread: {error}")))?;
+        listeners.accept(&instance, &workers, &guard);
+        idle::start(&instance, &workers, guard);
+        Ok(Server {
+            instance,
+            addresses,
+            expiry: Some(expiry),
+            tasks,
+            workers,
+        })
+    }
+
+    /// The first TCP address it listens on.
+    ///
+    /// # Panics
+    /// It listens on a Unix socket alone.
+    pub fn address(&self) -> SocketAddr {
+        self.addresses[0]
+    }
+
+    /// All TCP addresses it listens on.
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// What it serves.
+    pub fn instance(&self) -> &Arc<Instance> {
+        &self.instance
+    }
+
+    /// Moves its clock forward and lets what is then due expire, before this returns.
+    pub fn advance(&self, step: Duration) {
+        self.instance.clock.advance(step);
+        let _shared = self.instance.gate.shared_blocking();
+        self.instance.keyspace.expire_due(self.instance.clock.now());
+        self.instance.keyspace.alarm().ring();
+    }
+
+    /// Waits until a client or [`Instance::stop`] asks it to stop.
+    pub async fn stopping(&self) {
+        self.instance.stopping().await;
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.instance.stop();
+        if let Some(expiry) = self.expiry.take() {
+            let _ = expiry.join();
+        }
+        if !self.tasks.wait(STOP_WAIT) {
+            tracing::warn!("some connections did not end in time");
+        }
+        debug_assert!(Arc::strong_count(&self.workers) > 0);
+    }
+}
+
+/// The worker threads that a configuration asks for.
+///
+/// # Errors
+/// The system has no threads.
+pub fn start_workers(config: &Config) -> Result<Arc<Workers>, StartupError> {
+    match Workers::start(config.settings.io_threads) {
+        Ok(workers) => Ok(Arc::new(workers)),
+        Err(error) => Err(StartupError(format!(
+            "cannot start worker threads: {error} (try a smaller --io-threads)"
+        ))),
+    }
+}
