@@ -99,13 +99,13 @@ impl Gate {
         }
     }
 
-    /// Waits until the hold is another than `seen`.
+    /// Waits until the hold is another than `seen`; a brief one is not worth waiting for.
     pub async fn moved_from(&self, seen: Hold) {
         loop {
             let moved = self.moved.notified();
             tokio::pin!(moved);
             moved.as_mut().enable();
-            if self.hold() != seen {
+            if seen == Hold::Brief || self.hold() != seen {
                 return;
             }
             moved.await;

@@ -26,14 +26,14 @@ pub enum Condition<'a> {
 impl<'a> Condition<'a> {
     /// The condition that compares, by its word.
     pub fn comparing(word: &[u8], operand: &'a [u8]) -> Option<Condition<'a>> {
-        let words: [(&str, fn(&'a [u8]) -> Condition<'a>); 4] = [
-            ("IFEQ", Condition::IfEqual),
-            ("IFNE", Condition::IfNotEqual),
-            ("IFDEQ", Condition::IfDigest),
-            ("IFDNE", Condition::IfNotDigest),
-        ];
-        let known = words.iter().find(|(name, _)| args::is(word, name));
-        known.map(|(_, make)| make(operand))
+        [
+            ("IFEQ", Condition::IfEqual(operand)),
+            ("IFNE", Condition::IfNotEqual(operand)),
+            ("IFDEQ", Condition::IfDigest(operand)),
+            ("IFDNE", Condition::IfNotDigest(operand)),
+        ]
+        .into_iter()
+        .find_map(|(name, condition)| args::is(word, name).then_some(condition))
     }
 
     /// Whether the condition holds for a key with this value, or without one.

@@ -13,25 +13,23 @@ use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::task::{Context as Task, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::client::{Backlog, Client};
-use crate::command::{Access, Context, Outcome, dispatch, pubsub, transaction};
+use crate::command::{pubsub, transaction};
 use crate::config::ClientClass;
-use crate::gate::{Hold, Whole};
+use crate::gate::Hold;
 use crate::instance::Instance;
-use crate::resp::encode::encode;
-use crate::resp::request::{Limits, Parser, Progress};
-use crate::script::fiber::{self, Fiber};
-use crate::session::{OwnedRequest, Session};
+use crate::resp::request::Parser;
+use crate::server::batch::Parked;
+use crate::session::Session;
 
 /// Bytes read at once.
 const READ_BYTES: usize = 64 * 1024;
 /// Replies of a batch are sent when they are longer than this, before the batch goes on.
-const FLUSH_BYTES: usize = 256 * 1024;
+pub(super) const FLUSH_BYTES: usize = 256 * 1024;
 /// Bytes that a thread keeps for replies between batches.
 const SCRATCH_BYTES_KEPT: usize = 1 << 20;
 
@@ -43,22 +41,22 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket for S {}
 /// See the module's text.
 pub struct Connection<S> {
     socket: S,
-    instance: Arc<Instance>,
-    client: Arc<Client>,
+    pub(super) instance: Arc<Instance>,
+    pub(super) client: Arc<Client>,
     /// `None` while a parked script has it.
-    session: Option<Box<Session>>,
+    pub(super) session: Option<Box<Session>>,
     /// Bytes of requests that could not be run yet.
     input: Vec<u8>,
     /// Remembers the half-read request at the start of `input`.
     parser: Option<Box<Parser>>,
     /// Bytes of replies that the socket did not take yet.
-    output: Vec<u8>,
+    pub(super) output: Vec<u8>,
     backlog: Backlog,
-    state: State,
+    pub(super) state: State,
 }
 
 /// What the connection does next.
-enum State {
+pub(super) enum State {
     /// It waits for the socket.
     Reading,
     /// `input` has requests that were not looked at.
@@ -73,13 +71,11 @@ enum State {
     Closed,
 }
 
-struct Parked {
-    fiber: Fiber<Ran>,
-    whole: Whole,
+/// Whether there is more to do at once.
+enum Pace {
+    Idle,
+    Busy,
 }
-
-/// What comes back from a fiber.
-type Ran = (Box<Session>, Outcome);
 
 /// The buffers of a thread.
 struct Scratch {
@@ -129,8 +125,11 @@ impl<S: Socket> Connection<S> {
                 }
                 state => {
                     self.state = state;
-                    if poll_fn(|task| self.poll_step(task)).await.is_err() {
-                        break;
+                    match poll_fn(|task| self.poll_step(task)).await {
+                        Ok(Pace::Idle) => {}
+                        // The thread's other connections have their turn in between.
+                        Ok(Pace::Busy) => tokio::task::yield_now().await,
+                        Err(_) => break,
                     }
                 }
             }
@@ -138,11 +137,11 @@ impl<S: Socket> Connection<S> {
     }
 
     /// Sends, reads and runs as far as the socket and the keyspace let it.
-    fn poll_step(&mut self, task: &mut Task<'_>) -> Poll<io::Result<()>> {
+    fn poll_step(&mut self, task: &mut Task<'_>) -> Poll<io::Result<Pace>> {
         self.client.waker().register(task.waker());
         if self.client.is_closing() {
             self.state = State::Closed;
-            return Poll::Ready(Ok(()));
+            return Poll::Ready(Ok(Pace::Idle));
         }
         let mut flushed = self.poll_flush(task)?;
         if flushed.is_ready() && self.client.has_mail() {
@@ -153,17 +152,17 @@ impl<S: Socket> Connection<S> {
             State::Closing => {
                 ready!(flushed);
                 self.state = State::Closed;
-                Poll::Ready(Ok(()))
+                Poll::Ready(Ok(Pace::Idle))
             }
             State::Running => {
                 self.run_input(task)?;
-                Poll::Ready(Ok(()))
+                Poll::Ready(Ok(Pace::Busy))
             }
             _ => self.poll_read_and_run(task),
         }
     }
 
-    fn poll_read_and_run(&mut self, task: &mut Task<'_>) -> Poll<io::Result<()>> {
+    fn poll_read_and_run(&mut self, task: &mut Task<'_>) -> Poll<io::Result<Pace>> {
         SCRATCH.with_borrow_mut(|scratch| {
             let Scratch {
                 read,
@@ -175,8 +174,13 @@ impl<S: Socket> Connection<S> {
             let bytes = buffer.filled();
             if bytes.is_empty() {
                 self.state = State::Closed;
-                return Poll::Ready(Ok(()));
+                return Poll::Ready(Ok(Pace::Idle));
             }
+            let pace = if bytes.len() == READ_BYTES {
+                Pace::Busy
+            } else {
+                Pace::Idle
+            };
             self.instance.stats.input_bytes.add(bytes.len() as u64);
             if self.input.is_empty() {
                 let consumed = self.run(bytes, parser, write);
@@ -187,7 +191,7 @@ impl<S: Socket> Connection<S> {
             }
             self.keep_half_read(parser);
             self.send(task, write)?;
-            Poll::Ready(Ok(()))
+            Poll::Ready(Ok(pace))
         })
     }
 
@@ -227,144 +231,6 @@ impl<S: Socket> Connection<S> {
             );
             self.state = State::Closed;
         }
-    }
-
-    /// Runs the requests in `bytes`; replies go to `out`. Tells how many bytes are done with.
-    fn run(&mut self, bytes: &[u8], parser: &mut Parser, out: &mut Vec<u8>) -> usize {
-        let mut done = 0;
-        loop {
-            let (consumed, next) = self.run_beside_others(&bytes[done..], parser, out);
-            done += consumed;
-            match next {
-                Next::Stop(state) => {
-                    self.state = state;
-                    return done;
-                }
-                Next::Alone { request, bytes } => {
-                    let Some(whole) = self.instance.gate.whole() else {
-                        self.state = State::Waiting(self.instance.gate.hold());
-                        return done;
-                    };
-                    done += bytes;
-                    if let Some(state) = self.run_alone(request, whole, out) {
-                        self.state = state;
-                        return done;
-                    }
-                }
-            }
-        }
-    }
-
-    /// Runs requests for as long as they need only the shards of their keys.
-    fn run_beside_others(
-        &mut self,
-        bytes: &[u8],
-        parser: &mut Parser,
-        out: &mut Vec<u8>,
-    ) -> (usize, Next) {
-        let gate = &self.instance.gate;
-        let shared = gate.shared();
-        let access = match (&shared, gate.hold()) {
-            (Some(_), _) => Access::Beside,
-            (None, Hold::Busy) => Access::Busy,
-            (None, hold) => return (0, Next::Stop(State::Waiting(hold))),
-        };
-        let Some(session) = self.session.as_deref_mut() else {
-            unreachable!("a parked connection runs nothing");
-        };
-        let now = self.instance.clock.now();
-        self.client.active_us.store(now.micros(), Ordering::Relaxed);
-        let mut ctx = Context::new(&self.instance, session, now, access);
-        let mut limits = limits(ctx.instance);
-        let mut done = 0;
-        loop {
-            if out.len() > FLUSH_BYTES {
-                return (done, Next::Stop(State::Running));
-            }
-            limits.authenticated = ctx.session.is_authenticated;
-            let rest = &bytes[done..];
-            let consumed = match parser.parse(rest, &limits) {
-                Ok(Progress::Request { consumed }) => consumed,
-                Ok(Progress::Empty { consumed }) => {
-                    done += consumed;
-                    continue;
-                }
-                Ok(Progress::Incomplete { .. }) => return (done, Next::Stop(State::Reading)),
-                Err(error) => {
-                    let reply = error.into_reply();
-                    ctx.count_error(&reply);
-                    encode(&reply, ctx.session.protocol, out);
-                    return (bytes.len(), Next::Stop(State::Closing));
-                }
-            };
-            let request = parser.arguments(rest);
-            // What was published before this request ran stands before its reply; what it
-            // publishes to itself stands behind.
-            if ctx.session.subscriptions.is_some() {
-                ctx.session.client.take_mail(out);
-            }
-            let outcome = dispatch::run(&mut ctx, &request);
-            if matches!(outcome, Outcome::NeedsWhole) {
-                let request = request.iter().map(|argument| argument.to_vec()).collect();
-                let bytes = consumed;
-                return (done, Next::Alone { request, bytes });
-            }
-            done += consumed;
-            if let Some(state) = answer(outcome, ctx.session, out) {
-                return (bytes.len(), Next::Stop(state));
-            }
-        }
-    }
-
-    /// Runs a request while nothing else runs. What it returns, if anything, is what the
-    /// connection does next instead of going on.
-    fn run_alone(
-        &mut self,
-        request: OwnedRequest,
-        whole: Whole,
-        out: &mut Vec<u8>,
-    ) -> Option<State> {
-        let Some(mut session) = self.session.take() else {
-            unreachable!("a parked connection runs nothing");
-        };
-        let instance = Arc::clone(&self.instance);
-        let fiber = Fiber::new(move || {
-            let request: Vec<&[u8]> = request.iter().map(Vec::as_slice).collect();
-            let now = instance.clock.now();
-            let mut ctx = Context::new(&instance, &mut session, now, Access::Whole);
-            let outcome = dispatch::run(&mut ctx, &request);
-            drop(ctx);
-            (session, outcome)
-        });
-        match fiber {
-            Ok(fiber) => self.advance(Parked { fiber, whole }, out),
-            Err(error) => {
-                tracing::warn!("closing client {}: no stack: {error}", self.client.id);
-                Some(State::Closed)
-            }
-        }
-    }
-
-    /// Lets a request that runs alone go on until it ends or pauses.
-    fn advance(&mut self, parked: Parked, out: &mut Vec<u8>) -> Option<State> {
-        let Parked { fiber, whole } = parked;
-        match fiber.resume() {
-            fiber::Progress::Paused(fiber) => Some(State::Parked(Parked { fiber, whole })),
-            fiber::Progress::Done((mut session, outcome)) => {
-                drop(whole);
-                let state = answer(outcome, &mut session, out);
-                self.session = Some(session);
-                state
-            }
-        }
-    }
-
-    /// As [`Connection::advance`], for a request that has paused before.
-    fn resume(&mut self, parked: Parked) {
-        let mut out = std::mem::take(&mut self.output);
-        let state = self.advance(parked, &mut out);
-        self.output = out;
-        self.state = state.unwrap_or(State::Running);
     }
 
     /// Sends `write`; what the socket does not take now is kept.
@@ -429,47 +295,5 @@ impl<S> Drop for Connection<S> {
             pubsub::unsubscribe_everything(&self.instance, session);
         }
         self.instance.clients.remove(&self.client.id);
-    }
-}
-
-/// Why [`Connection::run_beside_others`] came back.
-enum Next {
-    /// There is nothing more to run now.
-    Stop(State),
-    /// This request of so many bytes must run alone.
-    Alone { request: OwnedRequest, bytes: usize },
-}
-
-/// Encodes what a command answered; tells whether the connection ends with it.
-fn answer(outcome: Outcome, session: &mut Session, out: &mut Vec<u8>) -> Option<State> {
-    match outcome {
-        Outcome::Reply(reply) => encode(&reply, session.protocol, out),
-        Outcome::Many(replies) => {
-            // No message may follow the confirmation that its subscription has ended.
-            session.client.take_mail(out);
-            for reply in &replies {
-                encode(reply, session.protocol, out);
-            }
-        }
-        Outcome::Close(reply) => {
-            encode(&reply, session.protocol, out);
-            return Some(State::Closing);
-        }
-        Outcome::Drop => {
-            out.clear();
-            return Some(State::Closed);
-        }
-        Outcome::NeedsWhole => unreachable!("a request that needs the whole was given it"),
-    }
-    None
-}
-
-fn limits(instance: &Instance) -> Limits {
-    let settings = &instance.config.settings;
-    Limits {
-        bulk_bytes: settings.proto_max_bulk_len(),
-        arguments: u64::from(settings.proto_max_multibulk_len()),
-        inline_bytes: usize::try_from(settings.proto_inline_max_size()).unwrap_or(usize::MAX),
-        authenticated: true,
     }
 }
