@@ -5,16 +5,14 @@ use std::sync::atomic::Ordering;
 use crate::client::{Client, NO_COMMAND};
 use crate::clock::BootTime;
 use crate::command::table;
-use crate::error::CommandError;
+use crate::error::{CommandError, Quoted};
 
 /// Names a client; an empty name takes the name away.
 ///
 /// # Errors
 /// A blank, a line end or a character that is not printable ASCII.
 pub fn set_name(client: &Client, name: &[u8]) -> Result<(), CommandError> {
-    let name = printable(name).ok_or_else(|| {
-        CommandError::general("Client names cannot contain spaces, newlines or special characters.")
-    })?;
+    let name = printable(name).ok_or(CommandError::ClientName)?;
     client.change_labels(|labels| labels.name = name.into());
     Ok(())
 }
@@ -28,16 +26,13 @@ pub fn set_library(client: &Client, attribute: &[u8], value: &[u8]) -> Result<()
         b"LIB-NAME" => true,
         b"LIB-VER" => false,
         _ => {
-            return Err(CommandError::quoting(
-                "Unrecognized option '",
-                attribute,
-                "'",
-            ));
+            return Err(CommandError::ClientAttribute {
+                attribute: Quoted::whole(attribute),
+            });
         }
     };
-    let value = printable(value).ok_or_else(|| {
-        let rule = " cannot contain spaces, newlines or special characters.";
-        CommandError::quoting("", attribute, rule)
+    let value = printable(value).ok_or_else(|| CommandError::ClientLabel {
+        attribute: Quoted::whole(attribute),
     })?;
     client.change_labels(|labels| {
         let label = if is_name {

@@ -57,9 +57,7 @@ impl<'a> Condition<'a> {
 
 fn has_digest(value: &[u8], digest: &[u8]) -> Result<bool, CommandError> {
     if digest.len() != 16 {
-        return Err(CommandError::general(
-            "The digest must be exactly 16 hexadecimal characters",
-        ));
+        return Err(CommandError::DigestLength);
     }
     Ok(digest_of(value).as_bytes().eq_ignore_ascii_case(digest))
 }

@@ -2,7 +2,7 @@
 
 use crate::command::args;
 use crate::command::{CommandResult, Context, Outcome, pubsub, transaction};
-use crate::error::CommandError;
+use crate::error::{CommandError, Quoted};
 use crate::resp::Protocol;
 use crate::resp::reply::Reply;
 use crate::{REDIS_VERSION, client};
@@ -71,10 +71,7 @@ pub fn select(ctx: &mut Context<'_>, args: &[&[u8]]) -> CommandResult {
 /// `AUTH [username] password`
 pub fn auth(ctx: &mut Context<'_>, args: &[&[u8]]) -> CommandResult {
     match args[1..] {
-        [_] if !ctx.instance.config.settings.has_password() => Err(CommandError::general(
-            "AUTH <password> called without any password configured for the default user. \
-             Are you sure your configuration is correct?",
-        )),
+        [_] if !ctx.instance.config.settings.has_password() => Err(CommandError::NoPassword),
         [password] => authenticate(ctx, b"default", password),
         [user, password] => authenticate(ctx, user, password),
         _ => Err(CommandError::Syntax),
@@ -87,9 +84,7 @@ fn authenticate(ctx: &mut Context<'_>, user: &[u8], password: &[u8]) -> Result<(
     let is_right =
         user == b"default" && expected.is_none_or(|expected| is_same(&expected, password));
     if !is_right {
-        return Err(CommandError::Text(
-            "WRONGPASS invalid username-password pair or user is disabled.".to_owned(),
-        ));
+        return Err(CommandError::WrongPassword);
     }
     ctx.session.is_authenticated = true;
     Ok(())
@@ -117,12 +112,7 @@ pub fn hello(ctx: &mut Context<'_>, args: &[&[u8]]) -> CommandResult {
         authenticate(ctx, user, password)?;
     }
     if !ctx.session.is_authenticated {
-        return Err(CommandError::Text(
-            "NOAUTH HELLO must be called with the client already authenticated, otherwise the \
-             HELLO <proto> AUTH <user> <pass> option can be used to authenticate the client and \
-             select the RESP protocol version at the same time"
-                .to_owned(),
-        ));
+        return Err(CommandError::HelloNoAuth);
     }
     if let Some(name) = greeting.name {
         client::set_name(&ctx.session.client, name)?;
@@ -146,11 +136,8 @@ pub fn hello(ctx: &mut Context<'_>, args: &[&[u8]]) -> CommandResult {
 }
 
 fn parse_protocol(text: &[u8]) -> Result<Protocol, CommandError> {
-    let version = args::parse_integer(text).ok_or_else(|| {
-        CommandError::general("Protocol version is not an integer or out of range")
-    })?;
-    Protocol::from_version(version)
-        .ok_or_else(|| CommandError::Text("NOPROTO unsupported protocol version".to_owned()))
+    let version = args::parse_integer(text).ok_or(CommandError::ProtocolNotAnInteger)?;
+    Protocol::from_version(version).ok_or(CommandError::ProtocolUnsupported)
 }
 
 #[derive(Default)]
@@ -174,8 +161,8 @@ impl<'a> Greeting<'a> {
                     after
                 }
                 _ => {
-                    let before = "Syntax error in HELLO option '";
-                    return Err(CommandError::quoting(before, word, "'"));
+                    let option = Quoted::whole(word);
+                    return Err(CommandError::HelloOption { option });
                 }
             };
         }
@@ -259,14 +246,16 @@ impl ClientFilter {
                 b"normal" => Ok(ClientFilter::Normal),
                 b"pubsub" => Ok(ClientFilter::Subscribers),
                 b"master" | b"replica" | b"slave" => Ok(ClientFilter::Nobody),
-                _ => Err(CommandError::quoting("Unknown client type '", kind, "'")),
+                _ => Err(CommandError::ClientType {
+                    kind: Quoted::whole(kind),
+                }),
             },
             [word, ids @ ..] if args::is(word, "ID") && !ids.is_empty() => ids
                 .iter()
                 .map(|id| args::parse_integer(id).and_then(|id| u64::try_from(id).ok()))
                 .collect::<Option<_>>()
                 .map(ClientFilter::Ids)
-                .ok_or_else(|| CommandError::general("Invalid client ID")),
+                .ok_or(CommandError::ClientId),
             _ => Err(CommandError::Syntax),
         }
     }

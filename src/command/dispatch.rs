@@ -2,7 +2,7 @@
 
 use crate::command::table::{self, Flags, Row, Scope};
 use crate::command::{Access, Caller, CommandResult, Context, Outcome, transaction};
-use crate::error::CommandError;
+use crate::error::{CommandError, Quoted};
 use crate::resp::Protocol;
 use crate::resp::reply::Reply;
 
@@ -35,7 +35,7 @@ pub fn run(ctx: &mut Context<'_>, request: &[&[u8]]) -> Outcome {
 }
 
 /// Runs a command that may run.
-pub fn call(ctx: &mut Context<'_>, row: &Row, request: &[&[u8]]) -> CommandResult {
+pub fn call(ctx: &mut Context<'_>, row: &'static Row, request: &[&[u8]]) -> CommandResult {
     if row.scope == Scope::Whole && ctx.access == Access::Beside {
         return Ok(Outcome::NeedsWhole);
     }
@@ -86,11 +86,7 @@ fn admit(ctx: &Context<'_>, row: &Row) -> Result<(), CommandError> {
     }
     if session.protocol == Protocol::Resp2 && session.is_subscribed() && !runs_while_subscribed(row)
     {
-        return Err(CommandError::general(format_args!(
-            "Can't execute '{}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET \
-             are allowed in this context",
-            row.name
-        )));
+        return Err(CommandError::NotWhileSubscribed { command: row.name });
     }
     if ctx.access == Access::Busy && !row.flags.has(Flags::ALLOW_BUSY) {
         return Err(CommandError::Busy);
@@ -108,14 +104,15 @@ fn refuse(ctx: &mut Context<'_>, request: &[&[u8]], error: CommandError) -> Outc
     if let Some(row) = row {
         ctx.instance.stats.commands.of(row).rejected.add(1);
     }
-    let mut reply = error.into_reply();
+    let mut error = error;
     if ctx.caller == Caller::Client {
         if row.is_some_and(|row| row.name == "exec") {
-            reply = transaction::abort(ctx, &reply);
+            error = transaction::abort(ctx, error);
         } else if let Some(transaction) = ctx.session.transaction.as_deref_mut() {
             transaction.is_aborted = true;
         }
     }
+    let reply = error.into_reply();
     ctx.count_error(&reply);
     reply.into()
 }
@@ -148,45 +145,20 @@ fn is_http(request: &[&[u8]]) -> bool {
     name.eq_ignore_ascii_case(b"post") || name.eq_ignore_ascii_case(b"host:")
 }
 
-/// Shows the arguments as Redis does: each in quotes with a blank behind it, up to 128 bytes.
 fn unknown_command(request: &[&[u8]]) -> CommandError {
-    const SHOWN_BYTES: usize = 128;
-    let mut shown = Vec::new();
-    for argument in request.iter().skip(1) {
-        if shown.len() >= SHOWN_BYTES {
-            break;
-        }
-        let room = SHOWN_BYTES - shown.len();
-        shown.push(b'\'');
-        shown.extend(argument.iter().take(room).take_while(|byte| **byte != 0));
-        shown.extend(b"' ");
+    let (name, arguments) = match request {
+        [name, arguments @ ..] => (*name, arguments),
+        [] => (&b""[..], request),
+    };
+    CommandError::UnknownCommand {
+        name: Quoted::cut(name),
+        arguments: Quoted::arguments(arguments),
     }
-    let name = request.first().copied().unwrap_or_default();
-    let name: Vec<u8> = name.iter().copied().take_while(|byte| *byte != 0).collect();
-    let parts = [
-        b"ERR unknown command '",
-        &name[..name.len().min(SHOWN_BYTES)],
-        b"', with args beginning with: ",
-        &shown,
-    ];
-    CommandError::Bytes(parts.concat())
 }
 
-fn unknown_subcommand(row: &Row, request: &[&[u8]]) -> CommandError {
-    let subcommand = request.get(1).copied().unwrap_or_default();
-    let after = format!("'. Try {} HELP.", row.name.to_uppercase());
-    CommandError::quoting("unknown subcommand '", subcommand, &after)
-}
-
-/// A subcommand that was given more arguments than it takes.
-pub fn unknown_arguments(request: &[&[u8]]) -> CommandError {
-    let container = request.first().copied().unwrap_or_default();
-    let subcommand = request.get(1).copied().unwrap_or_default();
-    let container = String::from_utf8_lossy(container).to_uppercase();
-    let after = format!("'. Try {container} HELP.");
-    CommandError::quoting(
-        "unknown subcommand or wrong number of arguments for '",
-        subcommand,
-        &after,
-    )
+fn unknown_subcommand(row: &'static Row, request: &[&[u8]]) -> CommandError {
+    CommandError::UnknownSubcommand {
+        container: row.name,
+        subcommand: Quoted::cut(request.get(1).copied().unwrap_or_default()),
+    }
 }

@@ -3,7 +3,7 @@
 use crate::clock::{BootTime, UnixMillis};
 use crate::command::args::{self, Base, Unit};
 use crate::command::{CommandResult, Context};
-use crate::error::CommandError;
+use crate::error::{CommandError, Quoted};
 use crate::keyspace::Event;
 use crate::resp::reply::Reply;
 
@@ -201,19 +201,18 @@ impl Condition {
                 b"XX" => &mut condition.xx,
                 b"GT" => &mut condition.gt,
                 b"LT" => &mut condition.lt,
-                _ => return Err(CommandError::quoting("Unsupported option ", word, "")),
+                _ => {
+                    let option = Quoted::whole(word);
+                    return Err(CommandError::ExpireOption { option });
+                }
             };
             *flag = true;
         }
         if condition.nx && (condition.xx || condition.gt || condition.lt) {
-            return Err(CommandError::general(
-                "NX and XX, GT or LT options at the same time are not compatible",
-            ));
+            return Err(CommandError::ExpireIfAbsentAndMore);
         }
         if condition.gt && condition.lt {
-            return Err(CommandError::general(
-                "GT and LT options at the same time are not compatible",
-            ));
+            return Err(CommandError::ExpireLaterAndEarlier);
         }
         Ok(condition)
     }

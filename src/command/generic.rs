@@ -85,9 +85,7 @@ fn remove_if(
     if !key.exists() {
         return Ok(Reply::from(false).into());
     }
-    let condition = condition.ok_or_else(|| {
-        CommandError::general("Invalid condition. Use IFEQ, IFNE, IFDEQ, or IFDNE")
-    })?;
+    let condition = condition.ok_or(CommandError::DelexCondition)?;
     let is_removed = condition.holds(key.value())? && key.remove(Event::Del);
     Ok(Reply::from(is_removed).into())
 }
@@ -147,10 +145,10 @@ fn parse_cursor(text: &[u8]) -> Result<Cursor, CommandError> {
         number = Some(digit.wrapping_sub(b'0'))
             .filter(|value| *value <= 9)
             .and_then(|value| number.checked_mul(10)?.checked_add(u64::from(value)))
-            .ok_or_else(|| CommandError::general("invalid cursor"))?;
+            .ok_or(CommandError::Cursor)?;
     }
     if digits.is_empty() && !text.is_empty() {
-        return Err(CommandError::general("invalid cursor"));
+        return Err(CommandError::Cursor);
     }
     Ok(Cursor(if is_negative {
         number.wrapping_neg()

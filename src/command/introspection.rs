@@ -73,14 +73,12 @@ pub fn list(args: &[&[u8]], glob: Glob) -> Result<Reply, CommandError> {
 /// If there is no such command, it cannot have keys, or it has another number of arguments.
 pub fn keys_of_request(args: &[&[u8]]) -> Result<Reply, CommandError> {
     let request = args.get(2..).unwrap_or_default();
-    let row = resolve(request).ok_or_else(|| CommandError::general("Invalid command specified"))?;
+    let row = resolve(request).ok_or(CommandError::KeysOfUnknown)?;
     if !row.keys.are_possible() {
-        return Err(CommandError::general("The command has no key arguments"));
+        return Err(CommandError::KeysOfKeyless);
     }
     if !row.accepts(request.len()) {
-        return Err(CommandError::general(
-            "Invalid number of arguments specified for command",
-        ));
+        return Err(CommandError::KeysArity);
     }
     let keys = row
         .keys_of(request)

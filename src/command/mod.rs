@@ -22,7 +22,6 @@ pub mod table;
 pub mod transaction;
 
 pub use context::{Access, Caller, Context};
-pub use dispatch::unknown_arguments;
 
 use crate::error::CommandError;
 use crate::resp::reply::Reply;

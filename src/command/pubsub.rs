@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering;
 use bytes::Bytes;
 
 use crate::command::{CommandResult, Context, Outcome};
+use crate::error::{CommandError, Quoted};
 use crate::instance::Instance;
 use crate::pubsub::Kind;
 use crate::resp::reply::Reply;
@@ -185,7 +186,10 @@ fn count_subscriptions(session: &Session, kind: Kind, count: usize) {
 
 fn active_channels(ctx: &Context<'_>, kind: Kind, args: &[&[u8]]) -> CommandResult {
     if args.len() > 3 {
-        return Err(super::unknown_arguments(args));
+        return Err(CommandError::SubcommandArity {
+            container: "pubsub",
+            subcommand: Quoted::cut(args[1]),
+        });
     }
     let channels = ctx.instance.pubsub.active(kind, args.get(2).copied());
     Ok(Reply::Array(channels.iter().map(Reply::bulk).collect()).into())

@@ -10,7 +10,7 @@ use crate::clock::Stopwatch;
 use crate::command::args;
 use crate::command::table::{self, Flags};
 use crate::command::{Access, Caller, CommandResult, Context, Outcome, dispatch};
-use crate::error::CommandError;
+use crate::error::{CommandError, ScriptError};
 use crate::gate::Hold;
 use crate::instance::Instance;
 use crate::resp::reply::Reply;
@@ -86,9 +86,7 @@ pub fn script_flush(ctx: &mut Context<'_>, args: &[&[u8]]) -> CommandResult {
         [] => {}
         [mode] if args::is(mode, "ASYNC") || args::is(mode, "SYNC") => {}
         _ => {
-            return Err(CommandError::general(
-                "SCRIPT FLUSH only support SYNC|ASYNC option",
-            ));
+            return Err(CommandError::ScriptFlushMode);
         }
     }
     ctx.instance.scripts.flush();
@@ -173,12 +171,10 @@ impl<'a> Arguments<'a> {
     /// Of a request such as `EVAL script numkeys ...`.
     fn parse(request: &'a [&'a [u8]]) -> Result<Arguments<'a>, CommandError> {
         let (count, rest) = (args::integer(request[2])?, &request[3..]);
-        let too_many = "Number of keys can't be greater than number of args";
-        let count = usize::try_from(count)
-            .map_err(|_| CommandError::general("Number of keys can't be negative"))?;
+        let count = usize::try_from(count).map_err(|_| CommandError::NegativeKeyCount)?;
         let (keys, argv) = rest
             .split_at_checked(count)
-            .ok_or_else(|| CommandError::general(too_many))?;
+            .ok_or(CommandError::KeyCountTooLarge)?;
         Ok(Arguments { keys, argv })
     }
 }
@@ -193,9 +189,7 @@ fn run(
     let read_only = match permission {
         Permission::AsDeclared => script.flags.contains(ScriptFlags::NO_WRITES),
         Permission::ReadOnly if may_write(script.flags) => {
-            return Err(CommandError::general(
-                "Can not execute a script with write flag using *_ro command.",
-            ));
+            return Err(ScriptError::WritesUnderReadOnly.into());
         }
         Permission::ReadOnly => true,
     };
@@ -308,22 +302,16 @@ impl Calls for ScriptCalls<'_, '_> {
                 Some(name) if !row.subcommands.is_empty() => row.find_subcommand(name),
                 _ => Some(row),
             })
-            .ok_or_else(|| CommandError::general("Unknown Redis command called from script"))?;
+            .ok_or(ScriptError::UnknownCommand)?;
         if !row.accepts(args.len()) {
-            return Err(CommandError::general(
-                "Wrong number of args calling Redis command from script",
-            ));
+            return Err(ScriptError::WrongArity.into());
         }
         if row.flags.has(Flags::NOSCRIPT) {
-            return Err(CommandError::general(
-                "This Redis command is not allowed from script",
-            ));
+            return Err(ScriptError::Forbidden.into());
         }
         if row.flags.has(Flags::WRITE) || PUBLISHING.contains(&row.name) {
             if self.read_only {
-                return Err(CommandError::general(
-                    "Write commands are not allowed from read-only scripts.",
-                ));
+                return Err(ScriptError::ReadOnly.into());
             }
             if let Some(running) = self.running {
                 running.note_write();
@@ -332,9 +320,7 @@ impl Calls for ScriptCalls<'_, '_> {
         match dispatch::call(self.ctx, row, args)? {
             Outcome::Reply(reply) | Outcome::Close(reply) => Ok(reply),
             Outcome::Many(replies) => Ok(Reply::Array(replies)),
-            Outcome::Drop | Outcome::NeedsWhole => Err(CommandError::general(
-                "This Redis command is not allowed from script",
-            )),
+            Outcome::Drop | Outcome::NeedsWhole => Err(ScriptError::Forbidden.into()),
         }
     }
 
@@ -374,7 +360,7 @@ fn with_vm<R>(instance: &Instance, act: impl FnOnce(&Vm) -> R) -> Result<R, Comm
             let limit_bytes = instance.config.settings.lua_memory_limit();
             let memory_bytes = usize::try_from(limit_bytes).unwrap_or(usize::MAX);
             let vm = Vm::new(VmLimits { memory_bytes });
-            Rc::new(vm.map_err(CommandError::general)?)
+            Rc::new(vm?)
         }
     };
     VMS.with_borrow_mut(|vms| vms.insert(instance.number, (Rc::clone(&vm), epoch)));

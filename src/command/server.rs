@@ -117,12 +117,10 @@ pub fn shutdown(ctx: &mut Context<'_>, args: &[&[u8]]) -> CommandResult {
         return Err(CommandError::Syntax);
     }
     if wants.abort {
-        return Err(CommandError::general("No shutdown in progress."));
+        return Err(CommandError::NoShutdown);
     }
     if wants.save && !wants.force {
-        return Err(CommandError::general(
-            "Errors trying to SHUTDOWN. Check logs.",
-        ));
+        return Err(CommandError::ShutdownFailed);
     }
     tracing::info!("a client asked for SHUTDOWN");
     ctx.instance.stop();

@@ -227,9 +227,7 @@ pub fn incrby(ctx: &mut Context<'_>, args: &[&[u8]]) -> CommandResult {
 /// `DECRBY key decrement`
 pub fn decrby(ctx: &mut Context<'_>, args: &[&[u8]]) -> CommandResult {
     let decrement = args::integer(args[2])?;
-    let increment_by = decrement
-        .checked_neg()
-        .ok_or_else(|| CommandError::general("decrement would overflow"))?;
+    let increment_by = decrement.checked_neg().ok_or(CommandError::NoOpposite)?;
     increment(ctx, args[1], increment_by)
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use crate::command::{Access, Caller, CommandResult, Context, Outcome, dispatch};
-use crate::error::CommandError;
+use crate::error::{CommandError, GENERAL_CODE, Quoted};
 use crate::instance::Instance;
 use crate::resp::reply::Reply;
 use crate::session::{Presence, Session, Transaction, Watch};
@@ -14,7 +14,7 @@ use crate::session::{Presence, Session, Transaction, Watch};
 /// `MULTI`
 pub fn multi(ctx: &mut Context<'_>, _args: &[&[u8]]) -> CommandResult {
     if ctx.session.transaction.is_some() {
-        return Err(CommandError::general("MULTI calls can not be nested"));
+        return Err(CommandError::NestedMulti);
     }
     ctx.session.transaction = Some(Box::default());
     ctx.session.client.queued.store(1, Ordering::Relaxed);
@@ -40,13 +40,11 @@ pub fn queue(
 /// fails when it runs does not stop the others.
 pub fn exec(ctx: &mut Context<'_>, _args: &[&[u8]]) -> CommandResult {
     let Some(transaction) = ctx.session.transaction.as_deref() else {
-        return Err(CommandError::general("EXEC without MULTI"));
+        return Err(CommandError::ExecWithoutMulti);
     };
     if transaction.is_aborted {
         abandon(ctx);
-        return Err(CommandError::Text(
-            "EXECABORT Transaction discarded because of previous errors.".to_owned(),
-        ));
+        return Err(CommandError::ExecAborted);
     }
     if ctx.access != Access::Whole {
         return Ok(Outcome::NeedsWhole);
@@ -78,7 +76,7 @@ pub fn exec(ctx: &mut Context<'_>, _args: &[&[u8]]) -> CommandResult {
 /// `DISCARD`
 pub fn discard(ctx: &mut Context<'_>, _args: &[&[u8]]) -> CommandResult {
     if ctx.session.transaction.is_none() {
-        return Err(CommandError::general("DISCARD without MULTI"));
+        return Err(CommandError::DiscardWithoutMulti);
     }
     abandon(ctx);
     Ok(Reply::OK.into())
@@ -89,7 +87,7 @@ pub fn discard(ctx: &mut Context<'_>, _args: &[&[u8]]) -> CommandResult {
 /// `WATCH key [key ...]`
 pub fn watch(ctx: &mut Context<'_>, args: &[&[u8]]) -> CommandResult {
     if ctx.session.transaction.is_some() {
-        return Err(CommandError::general("WATCH inside MULTI is not allowed"));
+        return Err(CommandError::WatchInsideMulti);
     }
     let instance = ctx.instance;
     let database = ctx.session.database;
@@ -134,14 +132,13 @@ pub fn abandon(ctx: &mut Context<'_>) {
 }
 
 /// Ends a transaction whose EXEC was refused, and tells why.
-pub fn abort(ctx: &mut Context<'_>, refusal: &Reply) -> Reply {
+pub fn abort(ctx: &mut Context<'_>, refusal: CommandError) -> CommandError {
     abandon(ctx);
-    let Reply::Error(line) = refusal else {
-        return refusal.clone();
-    };
-    let reason = line.strip_prefix(b"ERR ").unwrap_or(line);
-    let before = b"EXECABORT Transaction discarded because of: ";
-    Reply::Error([before, reason].concat().into())
+    let line = refusal.into_line();
+    let reason = line.strip_prefix(GENERAL_CODE.as_bytes()).unwrap_or(&line);
+    CommandError::ExecRefused {
+        reason: Quoted::whole(reason),
+    }
 }
 
 /// Ends the watch of a connection.

@@ -18,7 +18,6 @@ pub mod table;
 mod typed;
 mod value;
 
-use std::borrow::Cow;
 use std::ffi::OsString;
 use std::io::Read;
 
@@ -30,7 +29,7 @@ pub use settings::{
 };
 pub use value::{Kind, OutputLimit, Value};
 
-use crate::error::{CommandError, StartupError};
+use crate::error::{CommandError, Quoted, SettingError, StartupError};
 use crate::glob::{self, Case};
 use setting::{Change, Display, Setting, Slot, Support};
 
@@ -152,15 +151,15 @@ impl Config {
     pub fn set(&self, pairs: &[(&[u8], &[u8])]) -> Result<(), CommandError> {
         let mut rows: Vec<(Slot, &Setting, &str)> = Vec::with_capacity(pairs.len());
         for (name, _) in pairs {
-            let shown = String::from_utf8_lossy(name).into_owned();
+            let shown = Quoted::whole(name);
             let Some(row) = setting::find(name) else {
                 return Err(CommandError::ConfigUnknown { name: shown });
             };
             let is_twice = rows.iter().any(|(_, _, written)| *written == row.2);
             let reason = match row.1.change {
-                Change::AtStart => "can't set immutable config",
-                Change::Protected => "can't set protected config",
-                Change::AtRuntime if is_twice => "duplicate parameter",
+                Change::AtStart => SettingError::Immutable,
+                Change::Protected => SettingError::Protected,
+                Change::AtRuntime if is_twice => SettingError::Duplicate,
                 Change::AtRuntime => {
                     rows.push(row);
                     continue;
@@ -168,7 +167,7 @@ impl Config {
             };
             return Err(CommandError::ConfigRefused {
                 name: shown,
-                reason: reason.into(),
+                reason,
             });
         }
         let mut values = self.values.write();
@@ -176,7 +175,7 @@ impl Config {
         for ((slot, setting, written), (_, word)) in rows.into_iter().zip(pairs) {
             let value = settable(setting, word, &changed[slot.0]).map_err(|reason| {
                 CommandError::ConfigRefused {
-                    name: written.to_owned(),
+                    name: Quoted::whole(written.as_bytes()),
                     reason,
                 }
             })?;
@@ -201,14 +200,12 @@ impl Config {
 }
 
 /// The value that CONFIG SET may give a setting, or why it may not.
-fn settable(setting: &Setting, word: &[u8], current: &Value) -> Result<Value, Cow<'static, str>> {
+fn settable(setting: &Setting, word: &[u8], current: &Value) -> Result<Value, SettingError> {
     let value = setting.kind.parse(&[word], current)?;
     match setting.support {
         Support::Honoured(_) | Support::Inert(_) => Ok(value),
         _ if value == *current => Ok(value),
-        Support::NotHonoured(why) | Support::Refused(why) => {
-            Err(format!("not honoured: {why}").into())
-        }
+        Support::NotHonoured(why) | Support::Refused(why) => Err(SettingError::NotHonoured { why }),
     }
 }
 

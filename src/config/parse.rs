@@ -3,20 +3,16 @@
 //! Every refusal is the sentence that Redis gives, so that a file, the command line and CONFIG SET
 //! say the same. Nothing here knows a setting's name or where its words came from.
 
-use std::borrow::Cow;
-
 use super::notify::NotifyFlags;
 use super::value::{Kind, OutputLimit, Value};
-
-/// Why a value is refused: Redis's sentence, without code or setting.
-pub(super) type Refusal = Cow<'static, str>;
+use crate::error::SettingError;
 
 impl Kind {
     /// Reads the words that follow the name; `current` is what the setting holds now.
     ///
     /// # Errors
     /// Redis's sentence about the first thing that is wrong.
-    pub(super) fn parse(self, words: &[&[u8]], current: &Value) -> Result<Value, Refusal> {
+    pub(super) fn parse(self, words: &[&[u8]], current: &Value) -> Result<Value, SettingError> {
         if self.takes_several_words() {
             // One word may hold all of them: `save "900 1"`, and every CONFIG SET.
             return match *words {
@@ -29,7 +25,7 @@ impl Kind {
         }
         match *words {
             [word] => self.parse_one(word),
-            _ => Err("wrong number of arguments".into()),
+            _ => Err(SettingError::Arity),
         }
     }
 
@@ -47,43 +43,42 @@ impl Kind {
         )
     }
 
-    fn parse_one(self, word: &[u8]) -> Result<Value, Refusal> {
+    fn parse_one(self, word: &[u8]) -> Result<Value, SettingError> {
         match self {
             Kind::Switch if word.eq_ignore_ascii_case(b"yes") => Ok(Value::Switch(true)),
             Kind::Switch if word.eq_ignore_ascii_case(b"no") => Ok(Value::Switch(false)),
-            Kind::Switch => Err("argument must be 'yes' or 'no'".into()),
+            Kind::Switch => Err(SettingError::NotYesOrNo),
             Kind::Integer { min, max } => {
-                let number = integer(word).ok_or("argument couldn't be parsed into an integer")?;
+                let number = integer(word).ok_or(SettingError::NotAnInteger)?;
                 within(number, min, max).map(Value::Integer)
             }
             Kind::Permissions => {
-                let mode =
-                    permissions(word).ok_or("argument couldn't be parsed as an octal number")?;
+                let mode = permissions(word).ok_or(SettingError::NotOctal)?;
                 match u32::try_from(mode) {
                     Ok(mode @ 0..=0o777) => Ok(Value::Permissions(mode)),
-                    _ => Err("argument must be between 0 and 777 inclusive".into()),
+                    _ => Err(SettingError::OutOfRange { min: 0, max: 777 }),
                 }
             }
             Kind::Memory { min, max } => {
-                let bytes = memory(word).ok_or("argument must be a memory value")?;
+                let bytes = memory(word).ok_or(SettingError::NotMemory)?;
                 within(bytes, min, max).map(Value::Memory)
             }
             Kind::MemoryOrPercent => memory_or_percent(word),
             Kind::Choice(allowed) => choice(word, allowed).map(|word| Value::Choices(vec![word])),
-            Kind::FileName(refusal) if word.contains(&b'/') => Err(refusal.into()),
+            Kind::FileName(refusal) if word.contains(&b'/') => {
+                Err(SettingError::NotAFileName(refusal))
+            }
             Kind::Notify => NotifyFlags::parse(word)
                 .map(Value::Notify)
-                .ok_or_else(|| "Invalid event class character. Use 'Ag$lshzxeKEtmdn'.".into()),
+                .ok_or(SettingError::EventClass),
             _ => Ok(Value::Text(word.to_vec())),
         }
     }
 
-    fn parse_several(self, words: &[&[u8]], current: &Value) -> Result<Value, Refusal> {
+    fn parse_several(self, words: &[&[u8]], current: &Value) -> Result<Value, SettingError> {
         match self {
             Kind::Choices(allowed) => choices(words, allowed),
-            Kind::Words { max } if words.len() > max => {
-                Err("Too many bind addresses specified.".into())
-            }
+            Kind::Words { max } if words.len() > max => Err(SettingError::TooManyAddresses),
             Kind::Primary => primary(words),
             Kind::SavePoints => save_points(words),
             Kind::OutputLimits => output_limits(words, current),
@@ -137,7 +132,7 @@ fn saturating_digits(digits: &[u8]) -> u64 {
     })
 }
 
-fn memory_or_percent(word: &[u8]) -> Result<Value, Refusal> {
+fn memory_or_percent(word: &[u8]) -> Result<Value, SettingError> {
     if let Some((b'%', digits)) = word.split_last()
         && !digits.is_empty()
         && digits.iter().all(u8::is_ascii_digit)
@@ -145,38 +140,38 @@ fn memory_or_percent(word: &[u8]) -> Result<Value, Refusal> {
         return match saturating_digits(digits) {
             0 => Ok(Value::Memory(0)),
             share @ 1..=100 => Ok(Value::Percent(share)),
-            _ => Err("percentage argument must be less or equal to 100".into()),
+            _ => Err(SettingError::PercentTooLarge),
         };
     }
-    let bytes = memory(word).ok_or("argument must be a memory or percent value")?;
+    let bytes = memory(word).ok_or(SettingError::NotMemoryOrPercent)?;
     Ok(Value::Memory(bytes))
 }
 
-fn within<T: PartialOrd + std::fmt::Display>(number: T, min: T, max: T) -> Result<T, Refusal> {
+fn within<T: PartialOrd + Into<i128>>(number: T, min: T, max: T) -> Result<T, SettingError> {
     if number < min || number > max {
-        return Err(format!("argument must be between {min} and {max} inclusive").into());
+        return Err(SettingError::OutOfRange {
+            min: min.into(),
+            max: max.into(),
+        });
     }
     Ok(number)
 }
 
-fn choice(word: &[u8], allowed: &[&'static str]) -> Result<&'static str, Refusal> {
+fn choice(word: &[u8], allowed: &'static [&'static str]) -> Result<&'static str, SettingError> {
     let known = allowed
         .iter()
         .find(|known| word.eq_ignore_ascii_case(known.as_bytes()));
-    known.copied().ok_or_else(|| {
-        let list = allowed.join(", ");
-        format!("argument(s) must be one of the following: {list}").into()
-    })
+    known.copied().ok_or(SettingError::NotAChoice { allowed })
 }
 
-fn choices(words: &[&[u8]], allowed: &'static [&'static str]) -> Result<Value, Refusal> {
+fn choices(words: &[&[u8]], allowed: &'static [&'static str]) -> Result<Value, SettingError> {
     let words = if words.is_empty() { &[&b""[..]] } else { words };
     let chosen = words
         .iter()
         .map(|word| choice(word, allowed))
         .collect::<Result<Vec<_>, _>>()?;
     if chosen.contains(&"save") && chosen.contains(&"nosave") {
-        return Err("shutdown options SAVE and NOSAVE can't be used simultaneously".into());
+        return Err(SettingError::SaveAndNosave);
     }
     let (none, others) = allowed.split_at(1);
     let mut in_order: Vec<_> = others
@@ -190,7 +185,7 @@ fn choices(words: &[&[u8]], allowed: &'static [&'static str]) -> Result<Value, R
     Ok(Value::Choices(in_order))
 }
 
-fn primary(words: &[&[u8]]) -> Result<Value, Refusal> {
+fn primary(words: &[&[u8]]) -> Result<Value, SettingError> {
     match words {
         [] => Ok(Value::Words(Vec::new())),
         [host, port] if host.eq_ignore_ascii_case(b"no") && port.eq_ignore_ascii_case(b"one") => {
@@ -199,12 +194,12 @@ fn primary(words: &[&[u8]]) -> Result<Value, Refusal> {
         [host, port] if matches!(integer(port), Some(0..=65_535)) => {
             Ok(Value::Words(vec![host.to_vec(), port.to_vec()]))
         }
-        [_, _] => Err("Invalid master port".into()),
-        _ => Err("wrong number of arguments".into()),
+        [_, _] => Err(SettingError::PrimaryPort),
+        _ => Err(SettingError::Arity),
     }
 }
 
-fn save_points(words: &[&[u8]]) -> Result<Value, Refusal> {
+fn save_points(words: &[&[u8]]) -> Result<Value, SettingError> {
     let numbers: Option<Vec<i64>> = words.iter().map(|word| integer(word)).collect();
     match numbers {
         Some(numbers)
@@ -214,17 +209,17 @@ fn save_points(words: &[&[u8]]) -> Result<Value, Refusal> {
         {
             Ok(Value::Numbers(numbers))
         }
-        _ => Err("Invalid save parameters".into()),
+        _ => Err(SettingError::SavePoints),
     }
 }
 
-fn output_limits(words: &[&[u8]], current: &Value) -> Result<Value, Refusal> {
+fn output_limits(words: &[&[u8]], current: &Value) -> Result<Value, SettingError> {
     let mut limits = match current {
         Value::OutputLimits(limits) => *limits,
         _ => Default::default(),
     };
     if !words.len().is_multiple_of(4) {
-        return Err("Wrong number of arguments in buffer limit configuration.".into());
+        return Err(SettingError::OutputLimitArity);
     }
     for part in words.chunks_exact(4) {
         let class = match part[0].to_ascii_lowercase().as_slice() {
@@ -232,16 +227,14 @@ fn output_limits(words: &[&[u8]], current: &Value) -> Result<Value, Refusal> {
             b"slave" | b"replica" => 1,
             b"pubsub" => 2,
             _ => {
-                return Err("Invalid client class specified in buffer limit configuration.".into());
+                return Err(SettingError::OutputLimitClass);
             }
         };
         let seconds = integer(part[3]).and_then(|seconds| u64::try_from(seconds).ok());
         let (Some(hard_bytes), Some(soft_bytes), Some(soft_seconds)) =
             (memory(part[1]), memory(part[2]), seconds)
         else {
-            let refusal =
-                "Error in hard, soft or soft_seconds setting in buffer limit configuration.";
-            return Err(refusal.into());
+            return Err(SettingError::OutputLimitNumber);
         };
         limits[class] = OutputLimit {
             hard_bytes,
@@ -252,33 +245,28 @@ fn output_limits(words: &[&[u8]], current: &Value) -> Result<Value, Refusal> {
     Ok(Value::OutputLimits(limits))
 }
 
-fn percentiles(words: &[&[u8]]) -> Result<Value, Refusal> {
+fn percentiles(words: &[&[u8]]) -> Result<Value, SettingError> {
     let mut shares = Vec::with_capacity(words.len());
     for word in words {
         let share: Option<f64> = str::from_utf8(word).ok().and_then(|word| word.parse().ok());
-        let share = share.ok_or("Invalid latency-tracking-info-percentiles parameters")?;
+        let share = share.ok_or(SettingError::Percentile)?;
         if !(0.0..=100.0).contains(&share) {
-            let refusal =
-                "latency-tracking-info-percentiles parameters should sit between [0.0,100.0]";
-            return Err(refusal.into());
+            return Err(SettingError::PercentileOutOfRange);
         }
         shares.push(share);
     }
     Ok(Value::Percentiles(shares))
 }
 
-fn oom_scores(words: &[&[u8]]) -> Result<Value, Refusal> {
+fn oom_scores(words: &[&[u8]]) -> Result<Value, SettingError> {
     if words.len() != 3 {
-        return Err("wrong number of arguments".into());
+        return Err(SettingError::Arity);
     }
     let scores: Option<Vec<i64>> = words.iter().map(|word| integer(word)).collect();
     match scores {
         Some(scores) if scores.iter().all(|score| (-2000..=2000).contains(score)) => {
             Ok(Value::Numbers(scores))
         }
-        _ => {
-            let refusal = "Invalid oom-score-adj-values, elements must be between -2000 and 2000.";
-            Err(refusal.into())
-        }
+        _ => Err(SettingError::OomScores),
     }
 }

@@ -149,16 +149,9 @@ impl Scripts {
     /// None is running, or it has changed the keyspace already.
     pub fn kill(&self) -> Result<(), CommandError> {
         let running = self.running.lock();
-        let running = running.as_ref().ok_or_else(|| {
-            CommandError::Text("NOTBUSY No scripts in execution right now.".to_owned())
-        })?;
+        let running = running.as_ref().ok_or(CommandError::NotBusy)?;
         if running.has_written.load(Ordering::SeqCst) {
-            return Err(CommandError::Text(
-                "UNKILLABLE Sorry the script already executed write commands against the dataset. \
-                 You can either wait the script termination or kill the server in a hard way \
-                 using the SHUTDOWN NOSAVE command."
-                    .to_owned(),
-            ));
+            return Err(CommandError::Unkillable);
         }
         running.is_killed.store(true, Ordering::SeqCst);
         Ok(())

@@ -3,7 +3,7 @@
 //! The line is read without Lua, because the dispatcher decides by the flags before a script
 //! runs. The rest of the script keeps its line numbers: it begins with the line's own newline.
 
-use crate::error::CommandError;
+use crate::error::{Quoted, ScriptError};
 
 /// What a script says of itself.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -44,38 +44,37 @@ impl ScriptFlags {
 ///
 /// # Errors
 /// Redis's texts for a line without an end, another engine, another option or another flag.
-pub fn parse(script: &[u8]) -> Result<(ScriptFlags, &[u8]), CommandError> {
+pub fn parse(script: &[u8]) -> Result<(ScriptFlags, &[u8]), ScriptError> {
     if !script.starts_with(b"#!") {
         return Ok((ScriptFlags::COMPATIBLE, script));
     }
     let Some(end) = script.iter().position(|byte| *byte == b'\n') else {
-        return Err(CommandError::general("Invalid script shebang"));
+        return Err(ScriptError::Shebang);
     };
     let words = split_words(&script[..end])
         .filter(|words| !words.is_empty())
-        .ok_or_else(|| CommandError::general("Invalid engine in script shebang"))?;
+        .ok_or(ScriptError::EngineUnreadable)?;
     if words[0] != b"#!lua" {
-        return Err(refusal("Unexpected engine in script shebang", &words[0]));
+        let engine = Quoted::whole(&words[0]);
+        return Err(ScriptError::Engine { engine });
     }
     let mut flags = ScriptFlags::default();
     for option in &words[1..] {
         let Some(names) = option.strip_prefix(b"flags=") else {
-            return Err(refusal("Unknown lua shebang option", option));
+            let option = Quoted::whole(option);
+            return Err(ScriptError::ShebangOption { option });
         };
         if names.is_empty() {
             continue;
         }
         for name in names.split(|byte| *byte == b',') {
-            let flag = ScriptFlags::named(name)
-                .ok_or_else(|| refusal("Unexpected flag in script shebang", name))?;
+            let flag = ScriptFlags::named(name).ok_or_else(|| ScriptError::Flag {
+                flag: Quoted::whole(name),
+            })?;
             flags.0 |= flag.0;
         }
     }
     Ok((flags, &script[end..]))
-}
-
-fn refusal(text: &str, word: &[u8]) -> CommandError {
-    CommandError::general(format!("{text}: {}", String::from_utf8_lossy(word)))
 }
 
 /// Splits at blanks; double quotes (with backslash escapes) and single quotes keep blanks.

@@ -12,7 +12,7 @@ use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 
 use crate::client::{Address, Client};
 use crate::config::{BindHost, Presence, Settings, TcpPort};
-use crate::error::StartupError;
+use crate::error::{AdmissionError, StartupError};
 use crate::instance::Instance;
 use crate::server::connection::Connection;
 use crate::server::tasks::TaskGuard;
@@ -245,7 +245,7 @@ impl Door {
         }
         let descriptor = stream.as_raw_fd();
         if let Some(refusal) = self.refusal(&address) {
-            let _ = stream.try_write(refusal.as_bytes());
+            let _ = stream.try_write(format!("-{refusal}\r\n").as_bytes());
             return Ok(());
         }
         let stream = stream.into_std()?;
@@ -257,7 +257,7 @@ impl Door {
         let address = Address::Unix(Arc::clone(path));
         let descriptor = stream.as_raw_fd();
         if let Some(refusal) = self.refusal(&address) {
-            let _ = stream.try_write(refusal.as_bytes());
+            let _ = stream.try_write(format!("-{refusal}\r\n").as_bytes());
             return Ok(());
         }
         let stream = stream.into_std()?;
@@ -265,21 +265,18 @@ impl Door {
         Ok(())
     }
 
-    /// The line for a connection that is not let in.
-    fn refusal(&self, address: &Address) -> Option<&'static str> {
+    /// Why a connection is not let in, if it is not.
+    fn refusal(&self, address: &Address) -> Option<AdmissionError> {
         let stats = &self.instance.stats;
         let settings = &self.instance.config.settings;
         stats.connections_received.add(1);
         if self.instance.clients.len() >= settings.maxclients() as usize {
             stats.connections_rejected.add(1);
-            return Some("-ERR max number of clients reached\r\n");
+            return Some(AdmissionError::TooManyClients);
         }
         if settings.protected_mode() && !settings.has_password() && !address.is_local() {
             stats.connections_rejected.add(1);
-            return Some(
-                "-DENIED Redis is running in protected mode: there is no password, so only \
-                 clients on this machine are let in. Set requirepass, or protected-mode no.\r\n",
-            );
+            return Some(AdmissionError::Protected);
         }
         None
     }

@@ -8,6 +8,7 @@ use smallvec::SmallVec;
 use super::convert::{push_command_error, push_reply};
 use super::number::{format_general, to_int};
 use super::stack::{Body, Kind, Outcome, Raise, Stack};
+use crate::error::{GENERAL_CODE, ScriptError};
 use crate::resp::reply::Reply;
 
 /// The version scripts see; clients' scripts compare it.
@@ -55,10 +56,6 @@ pub(super) const NUMBERS: &[(&str, f64)] = &[
 /// Every replication flag set.
 const REPL_ALL: i32 = 3;
 
-const BAD_ARGUMENTS: &[u8] = b"ERR Lua redis lib command arguments must be strings or integers";
-const NO_ARGUMENTS: &[u8] = b"ERR Please specify at least one argument for this redis lib call";
-const BAD_TEXT: &[u8] = b"ERR wrong number or type of arguments";
-
 /// One argument of a command: bytes that Lua holds, or a number written out.
 enum Argument<'s> {
     Bytes(&'s [u8]),
@@ -83,8 +80,8 @@ fn pcall(stack: &Stack) -> Outcome {
 /// Leaves the result or the error table on top; tells which.
 fn run_command(stack: &Stack) -> bool {
     let reply = match collect_arguments(stack) {
-        Err(text) => {
-            stack.push_error_table(text);
+        Err(error) => {
+            stack.push_error(&error);
             return false;
         }
         Ok(arguments) => {
@@ -99,7 +96,7 @@ fn run_command(stack: &Stack) -> bool {
         }
     };
     match reply {
-        None => stack.push_error_table(b"ERR no script is running"),
+        None => stack.push_error(&ScriptError::NotRunning),
         Some(Ok(Reply::Error(line))) => push_command_error(stack, &line),
         Some(Ok(reply)) => {
             push_reply(stack, &reply);
@@ -113,10 +110,10 @@ fn run_command(stack: &Stack) -> bool {
     false
 }
 
-fn collect_arguments<'h>(stack: &Stack<'h>) -> Result<SmallVec<[Argument<'h>; 8]>, &'static [u8]> {
+fn collect_arguments<'h>(stack: &Stack<'h>) -> Result<SmallVec<[Argument<'h>; 8]>, ScriptError> {
     let count = stack.top();
     if count == 0 {
-        return Err(NO_ARGUMENTS);
+        return Err(ScriptError::NoArguments);
     }
     (1..=count)
         .map(|index| match stack.kind(index) {
@@ -125,7 +122,7 @@ fn collect_arguments<'h>(stack: &Stack<'h>) -> Result<SmallVec<[Argument<'h>; 8]
                 stack.number(index).unwrap_or_default(),
                 17,
             ))),
-            _ => Err(BAD_ARGUMENTS),
+            _ => Err(ScriptError::ArgumentType),
         })
         .collect()
 }
@@ -133,34 +130,31 @@ fn collect_arguments<'h>(stack: &Stack<'h>) -> Result<SmallVec<[Argument<'h>; 8]
 /// Every command is allowed to the one user there is; only unknown commands are told apart.
 fn acl_check_cmd(stack: &Stack) -> Outcome {
     if stack.top() == 0 {
-        return fail(stack, NO_ARGUMENTS);
+        return fail(stack, &ScriptError::NoArguments);
     }
     let Some(name) = stack.string(1) else {
-        return fail(stack, BAD_ARGUMENTS);
+        return fail(stack, &ScriptError::ArgumentType);
     };
     match stack.with_calls(|calls| calls.is_command(name)) {
         Some(true) => {
             stack.push_boolean(true);
             Ok(1)
         }
-        _ => fail(
-            stack,
-            b"ERR Invalid command passed to redis.acl_check_cmd()",
-        ),
+        _ => fail(stack, &ScriptError::AclUnknownCommand),
     }
 }
 
 /// `redis.error_reply(text)`: a text without a code gets `ERR`.
 fn error_reply(stack: &Stack) -> Outcome {
     let Some(text) = only_string(stack) else {
-        stack.push_error_table(BAD_TEXT);
+        stack.push_error(&ScriptError::ReplyText);
         return Ok(1);
     };
     let text = text.strip_prefix(b"-").unwrap_or(text);
     if text.contains(&b' ') {
         stack.push_error_table(text);
     } else {
-        stack.push_error_table(&[b"ERR ", text].concat());
+        stack.push_error_table(&[GENERAL_CODE.as_bytes(), text].concat());
     }
     Ok(1)
 }
@@ -168,7 +162,7 @@ fn error_reply(stack: &Stack) -> Outcome {
 /// `redis.status_reply(text)`
 fn status_reply(stack: &Stack) -> Outcome {
     let Some(text) = only_string(stack) else {
-        stack.push_error_table(BAD_TEXT);
+        stack.push_error(&ScriptError::ReplyText);
         return Ok(1);
     };
     stack.push_table(0, 1);
@@ -189,13 +183,13 @@ fn only_string<'h>(stack: &Stack<'h>) -> Option<&'h [u8]> {
 fn log(stack: &Stack) -> Outcome {
     let count = stack.top();
     if count < 2 {
-        return fail(stack, b"ERR redis.log() requires two arguments or more.");
+        return fail(stack, &ScriptError::LogArity);
     }
     let Some(level) = stack.number(1) else {
-        return fail(stack, b"ERR First argument must be a number (log level).");
+        return fail(stack, &ScriptError::LogLevelType);
     };
     let Ok(level @ 0..=3) = u8::try_from(to_int(level)) else {
-        return fail(stack, b"ERR Invalid debug level.");
+        return fail(stack, &ScriptError::LogLevel);
     };
     let texts: Vec<&[u8]> = (2..=count).filter_map(|index| stack.bytes(index)).collect();
     let message = texts.join(&b' ');
@@ -206,13 +200,11 @@ fn log(stack: &Stack) -> Outcome {
 /// `redis.set_repl(flags)`: checked and otherwise without effect, as there are no replicas.
 fn set_repl(stack: &Stack) -> Outcome {
     if stack.top() != 1 {
-        return fail(stack, b"ERR redis.set_repl() requires two arguments.");
+        return fail(stack, &ScriptError::ReplicationArity);
     }
     let flags = to_int(stack.number(1).unwrap_or_default());
     if flags & !REPL_ALL != 0 {
-        let text =
-            b"ERR Invalid replication flags. Use REPL_AOF, REPL_REPLICA, REPL_ALL or REPL_NONE.";
-        return fail(stack, text);
+        return fail(stack, &ScriptError::ReplicationFlags);
     }
     Ok(0)
 }
@@ -220,11 +212,11 @@ fn set_repl(stack: &Stack) -> Outcome {
 /// `redis.setresp(2 or 3)`
 fn setresp(stack: &Stack) -> Outcome {
     if stack.top() != 1 {
-        return fail(stack, b"ERR redis.setresp() requires one argument.");
+        return fail(stack, &ScriptError::ProtocolArity);
     }
     let version = to_int(stack.number(1).unwrap_or_default());
     let Ok(version @ 2..=3) = u8::try_from(version) else {
-        return fail(stack, b"ERR RESP version must be 2 or 3.");
+        return fail(stack, &ScriptError::Protocol);
     };
     stack.host.protocol.set(version);
     stack.with_calls(|calls| calls.set_protocol(version));
@@ -234,7 +226,7 @@ fn setresp(stack: &Stack) -> Outcome {
 /// `redis.sha1hex(text)`: what is no text counts as empty.
 fn sha1hex(stack: &Stack) -> Outcome {
     if stack.top() != 1 {
-        return fail(stack, b"ERR wrong number of arguments");
+        return fail(stack, &ScriptError::Sha1Arity);
     }
     let digest = Sha1::from(stack.bytes(1).unwrap_or_default())
         .digest()
@@ -243,8 +235,8 @@ fn sha1hex(stack: &Stack) -> Outcome {
     Ok(1)
 }
 
-fn fail(stack: &Stack, text: &[u8]) -> Result<c_int, Raise> {
-    stack.push_error_table(text);
+fn fail(stack: &Stack, error: &ScriptError) -> Result<c_int, Raise> {
+    stack.push_error(error);
     Err(Raise::Value)
 }
 

@@ -15,6 +15,7 @@ use std::ffi::{CStr, c_int};
 use mlua::ffi;
 
 use super::load;
+use crate::error::GENERAL_CODE;
 
 const READ_ONLY: &CStr = c"Attempt to modify a readonly table";
 
@@ -359,7 +360,8 @@ pub(super) unsafe extern "C-unwind" fn describe_error(state: *mut ffi::lua_State
             ffi::lua_setfield(state, 1, c"err".as_ptr());
         } else {
             ffi::lua_createtable(state, 0, 3);
-            ffi::lua_pushliteral(state, c"ERR ");
+            let code = GENERAL_CODE.as_bytes();
+            ffi::lua_pushlstring_(state, code.as_ptr().cast(), code.len());
             push_text(state, 1);
             ffi::lua_concat(state, 2);
             ffi::lua_setfield(state, 2, c"err".as_ptr());

@@ -5,13 +5,12 @@ use std::ffi::c_int;
 
 use super::number::{format_general, to_integer};
 use super::stack::{Kind, Stack};
+use crate::error::{CommandError, GENERAL_CODE, ScriptError};
 use crate::resp::reply::{Blob, Reply};
 
 /// Tables nested deeper than this are cut off with an error reply in their place.
 /// It bounds the native stack that a reply takes, here and in the encoder.
 const NESTING_MAX: usize = 500;
-
-const TOO_DEEP: &[u8] = b"ERR reached lua stack limit";
 
 /// Pushes the Lua value of a command's reply.
 pub(super) fn push_reply(stack: &Stack, reply: &Reply) {
@@ -95,7 +94,7 @@ pub(super) fn reply_of_top(stack: &Stack) -> Reply {
 
 fn reply_at(stack: &Stack, index: c_int, depth: usize) -> Reply {
     if depth > NESTING_MAX || !stack.try_reserve(8) {
-        return Reply::Error(Cow::Borrowed(TOO_DEEP));
+        return CommandError::from(ScriptError::TooDeep).into_reply();
     }
     match stack.kind(index) {
         Kind::String => Reply::bulk(stack.bytes(index).unwrap_or_default()),
@@ -217,12 +216,14 @@ pub(super) fn error_reply(stack: &Stack, sha1_hex: &str) -> Reply {
     let table = stack.top();
     if stack.kind(table) != Kind::Table {
         let text = stack.string(table).unwrap_or(b"unknown error");
-        return Reply::Error(line(&[b"ERR ", text].concat()));
+        return Reply::Error(line(&[GENERAL_CODE.as_bytes(), text].concat()));
     }
     stack.push_field(table, "err");
     stack.push_field(table, "source");
     stack.push_field(table, "line");
-    let mut text = stack.bytes(-3).unwrap_or(b"ERR unknown error").to_vec();
+    let mut text = stack
+        .bytes(-3)
+        .map_or_else(|| ScriptError::Unknown.line(), <[u8]>::to_vec);
     if let (Some(source), Some(number)) = (stack.bytes(-2), stack.bytes(-1)) {
         text.extend_from_slice(format!(" script: {sha1_hex}, on ").as_bytes());
         text.extend_from_slice(source);

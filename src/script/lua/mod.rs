@@ -36,7 +36,7 @@ use self::host::{Host, Running};
 use self::memory::Refuse;
 use self::stack::Stack;
 use super::{Calls, shebang};
-use crate::error::{CommandError, StartupError};
+use crate::error::{CommandError, Quoted, ScriptError, StartupError};
 use crate::resp::reply::Reply;
 
 /// Instructions between two pulses.
@@ -52,8 +52,6 @@ const COLLECT_RUNS: u32 = 50;
 const COLLECT_STEP: c_int = 50;
 
 const CHUNK_NAME: &CStr = c"@user_script";
-
-const KILLED: &[u8] = b"ERR Script killed by user with SCRIPT KILL...";
 
 /// What one VM may use.
 #[derive(Clone, Copy, Debug)]
@@ -162,8 +160,7 @@ impl Vm {
         pulse: &dyn Fn() -> Pulse,
     ) -> Reply {
         if self.host.running.get().is_some() {
-            return CommandError::general("another script is running in this Lua state")
-                .into_reply();
+            return CommandError::from(ScriptError::AlreadyRunning).into_reply();
         }
         let function = match self.function(sha1_hex, body) {
             Ok(function) => function,
@@ -237,12 +234,9 @@ impl Vm {
                     return Ok(());
                 }
                 let stack = Stack::new(self.compiler, &self.host);
-                let text =
-                    String::from_utf8_lossy(stack.bytes(-1).unwrap_or_default()).into_owned();
+                let message = Quoted::whole(stack.bytes(-1).unwrap_or_default());
                 ffi::lua_settop(self.compiler, 0);
-                Err(CommandError::general(format!(
-                    "Error compiling script (new function): {text}"
-                )))
+                Err(ScriptError::Compile { message }.into())
             }
         })
     }
@@ -276,7 +270,7 @@ impl Vm {
         if self.host.killed.get() {
             let place = self.host.killed_at.borrow_mut().take().unwrap_or_default();
             let line = [
-                KILLED,
+                ScriptError::Killed.line().as_slice(),
                 b" script: ",
                 sha1_hex.as_bytes(),
                 b", on ",

@@ -15,6 +15,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use mlua::ffi;
 
 use super::host::Host;
+use crate::error::ScriptError;
 use crate::script::Calls;
 
 /// What a native function does.
@@ -98,7 +99,7 @@ pub(super) unsafe extern "C-unwind" fn enter(state: *mut ffi::lua_State) -> c_in
             Ok(Ok(results)) => Settled::Return(results),
             Ok(Err(raise)) => stack.settle(raise),
             Err(_panic) => {
-                stack.push_error_table(b"ERR internal error in a function called by the script");
+                stack.push_error(&ScriptError::Internal);
                 Settled::Raise
             }
         };
@@ -438,6 +439,11 @@ impl<'h> Stack<'h> {
     /// The index of the value that a library function was made with.
     pub(super) fn own_value(&self) -> c_int {
         ffi::lua_upvalueindex(2)
+    }
+
+    /// Pushes the table of an error of the server.
+    pub(super) fn push_error(&self, error: &ScriptError) {
+        self.push_error_table(&error.line());
     }
 
     /// Pushes `{err = text}`.

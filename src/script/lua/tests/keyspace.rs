@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::error::CommandError;
+use crate::error::{CommandError, ScriptError};
 use crate::resp::reply::Reply;
 use crate::script::Calls;
 use crate::script::shebang::ScriptFlags;
@@ -135,24 +135,16 @@ impl Calls for Keyspace {
     fn call(&mut self, args: &[&[u8]]) -> Result<Reply, CommandError> {
         let name = String::from_utf8_lossy(args[0]).to_lowercase();
         let Some((_, least, writes)) = COMMANDS.iter().find(|(known, ..)| *known == name) else {
-            return Err(CommandError::general(
-                "Unknown Redis command called from script",
-            ));
+            return Err(ScriptError::UnknownCommand.into());
         };
         if args.len() < *least {
-            return Err(CommandError::general(
-                "Wrong number of args calling Redis command from script",
-            ));
+            return Err(ScriptError::WrongArity.into());
         }
         if name == "subscribe" {
-            return Err(CommandError::general(
-                "This Redis command is not allowed from script",
-            ));
+            return Err(ScriptError::Forbidden.into());
         }
         if *writes && self.flags.contains(ScriptFlags::NO_WRITES) {
-            return Err(CommandError::general(
-                "Write commands are not allowed from read-only scripts.",
-            ));
+            return Err(ScriptError::ReadOnly.into());
         }
         self.run(&name, args)
     }

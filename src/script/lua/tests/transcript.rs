@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 
 use super::keyspace::Keyspace;
 use super::vm;
+use crate::error::CommandError;
 use crate::resp::reply::Reply;
 use crate::script::lua::number::format_general;
 use crate::script::lua::{Pulse, Vm};
@@ -140,7 +141,7 @@ fn replay(vm: &Vm, case: &Case) -> Reply {
     let (keys, argv) = args.split_at(count);
     let flags = match shebang::parse(case.script.as_bytes()) {
         Ok((flags, _)) => flags,
-        Err(error) => return error.into_reply(),
+        Err(error) => return CommandError::from(error).into_reply(),
     };
     let mut keyspace = Keyspace {
         flags,

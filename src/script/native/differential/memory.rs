@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use super::{Case, Held, KEY_NAMES};
 use crate::command::table::Arity;
-use crate::error::CommandError;
+use crate::error::{CommandError, Quoted, ScriptError};
 use crate::resp::reply::Reply;
 use crate::script::Calls;
 use crate::script::native::{KeyPositions, native_keys};
@@ -169,20 +169,16 @@ impl Memory {
                 b"gt" => gt = true,
                 b"lt" => lt = true,
                 _ => {
-                    let option = String::from_utf8_lossy(option);
-                    return Err(CommandError::general(format!(
-                        "Unsupported option {option}"
-                    )));
+                    let option = Quoted::whole(option);
+                    return Err(CommandError::ExpireOption { option });
                 }
             }
         }
         if nx && (xx || gt || lt) {
-            let text = "NX and XX, GT or LT options at the same time are not compatible";
-            return Err(CommandError::general(text));
+            return Err(CommandError::ExpireIfAbsentAndMore);
         }
         if gt && lt {
-            let text = "GT and LT options at the same time are not compatible";
-            return Err(CommandError::general(text));
+            return Err(CommandError::ExpireLaterAndEarlier);
         }
         let invalid = CommandError::InvalidExpire { command };
         let scale = if command.starts_with('p') { 1 } else { 1_000 };
@@ -354,8 +350,7 @@ impl Calls for Memory {
             Arity::AtLeast(count) => args.len() >= count,
         };
         if !fits {
-            let text = "Wrong number of args calling Redis command from script";
-            return Err(CommandError::general(text));
+            return Err(ScriptError::WrongArity.into());
         }
         let positions = native_keys(args[0]).expect("a native script runs a native command");
         for (index, arg) in args[1..].iter().enumerate() {

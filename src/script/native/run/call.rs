@@ -6,7 +6,7 @@ use super::super::ast::{Builtin, Command, OnError};
 use super::super::value::{Text, Value};
 use super::super::{UNPACKED_MAX, number};
 use super::{Evaluated, Raised, Run, ready, runtime_error};
-use crate::error::CommandError;
+use crate::error::{CommandError, GENERAL_CODE, ScriptError};
 use crate::resp::reply::{Blob, Reply};
 use crate::script::Calls;
 
@@ -28,7 +28,7 @@ impl<'a, C: Calls + ?Sized> Run<'a, C> {
                 self.tables.error(line.into())
             }
             (Builtin::StatusReply | Builtin::ErrorReply, _) => {
-                let error = CommandError::general("wrong number or type of arguments");
+                let error = CommandError::from(ScriptError::ReplyText);
                 self.tables.reply(error.into_reply())
             }
         }
@@ -49,10 +49,7 @@ impl<'a, C: Calls + ?Sized> Run<'a, C> {
         match answer {
             Ok(Reply::Error(line)) => self.failed(command, line.into_owned()),
             Ok(reply) => Ok(self.tables.reply(reply)),
-            Err(error) => match error.into_reply() {
-                Reply::Error(line) => self.failed(command, line.into_owned()),
-                reply => Ok(self.tables.reply(reply)),
-            },
+            Err(error) => self.failed(command, error.into_line()),
         }
     }
 
@@ -102,9 +99,7 @@ impl<'a, C: Calls + ?Sized> Run<'a, C> {
             match arg {
                 Value::Text(text) => request.push(text.bytes()),
                 _ => {
-                    return Err(CommandError::general(
-                        "Lua redis lib command arguments must be strings or integers",
-                    ));
+                    return Err(ScriptError::ArgumentType.into());
                 }
             }
         }
@@ -135,7 +130,7 @@ fn error_line(text: &[u8]) -> Blob {
     let text = text.get(..end).unwrap_or_default();
     let mut line = Blob::new();
     if !text.contains(&b' ') {
-        line.extend_from_slice(b"ERR ");
+        line.extend_from_slice(GENERAL_CODE.as_bytes());
     }
     line.extend_from_slice(text);
     line

@@ -13,7 +13,7 @@ use smallvec::SmallVec;
 use super::ast::{Equality, Expr, Input, Line, Script, Statement};
 use super::value::{Tables, Text, Value, one_line};
 use super::{JOINED_BYTES_MAX, operation};
-use crate::error::CommandError;
+use crate::error::GENERAL_CODE;
 use crate::resp::reply::Reply;
 use crate::script::Calls;
 
@@ -43,7 +43,7 @@ enum Flow<'a> {
 }
 
 fn runtime_error(line: Line, text: &str) -> Box<Raised> {
-    let message = CommandError::general(format_args!("user_script:{line}: {text}")).to_string();
+    let message = format!("{GENERAL_CODE}user_script:{line}: {text}");
     Box::new(Raised {
         message: message.into_bytes(),
         line,

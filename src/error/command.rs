@@ -1,0 +1,248 @@
+//! Errors of commands: the connection that gets one lives on.
+
+use std::borrow::Cow;
+
+use super::{Quoted, ScriptError, SettingError, StartupError, line_of, reply_of};
+use crate::resp::reply::Reply;
+
+/// A command that failed. Its `Display` is the reply line without the leading `-`.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum CommandError {
+    /// Options that contradict each other, or a word that is no option.
+    #[error("ERR syntax error")]
+    Syntax,
+    /// An argument that should be a 64-bit integer and is not.
+    #[error("ERR value is not an integer or out of range")]
+    NotAnInteger,
+    /// The key holds another type than the command works on.
+    #[error("WRONGTYPE Operation against a key holding the wrong kind of value")]
+    WrongType,
+    /// Too few or too many arguments; `command` in lower case, `container|subcommand` for one.
+    #[error("ERR wrong number of arguments for '{command}' command")]
+    WrongArity {
+        /// The full name in lower case.
+        command: Cow<'static, str>,
+    },
+    /// A command that there is not.
+    #[error("ERR unknown command '{name}', with args beginning with: {arguments}")]
+    UnknownCommand {
+        /// As it was given, cut.
+        name: Quoted,
+        /// The first of them, in quotes.
+        arguments: Quoted,
+    },
+    /// A subcommand that there is not.
+    #[error("ERR unknown subcommand '{subcommand}'. Try {} HELP.", .container.to_uppercase())]
+    UnknownSubcommand {
+        /// The command, in lower case.
+        container: &'static str,
+        /// As it was given, cut.
+        subcommand: Quoted,
+    },
+    /// A subcommand that was given more arguments than it takes.
+    #[error(
+        "ERR unknown subcommand or wrong number of arguments for '{subcommand}'. Try {} HELP.",
+        .container.to_uppercase()
+    )]
+    SubcommandArity {
+        /// The command, in lower case.
+        container: &'static str,
+        /// As it was given, cut.
+        subcommand: Quoted,
+    },
+    /// A command that a RESP2 subscriber may not run.
+    #[error(
+        "ERR Can't execute '{command}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / \
+         RESET are allowed in this context"
+    )]
+    NotWhileSubscribed {
+        /// The full name in lower case.
+        command: &'static str,
+    },
+    /// An expiry that is not positive or does not fit.
+    #[error("ERR invalid expire time in '{command}' command")]
+    InvalidExpire {
+        /// The name in lower case.
+        command: &'static str,
+    },
+    /// An option that EXPIRE and its kin do not have.
+    #[error("ERR Unsupported option {option}")]
+    ExpireOption {
+        /// As it was given.
+        option: Quoted,
+    },
+    /// NX with another condition on the expiry.
+    #[error("ERR NX and XX, GT or LT options at the same time are not compatible")]
+    ExpireIfAbsentAndMore,
+    /// GT and LT.
+    #[error("ERR GT and LT options at the same time are not compatible")]
+    ExpireLaterAndEarlier,
+    /// INCR and its kin past the 64-bit range.
+    #[error("ERR increment or decrement would overflow")]
+    Overflow,
+    /// DECRBY of the smallest number.
+    #[error("ERR decrement would overflow")]
+    NoOpposite,
+    /// A digest that cannot be one.
+    #[error("ERR The digest must be exactly 16 hexadecimal characters")]
+    DigestLength,
+    /// A word that is no condition of DELEX.
+    #[error("ERR Invalid condition. Use IFEQ, IFNE, IFDEQ, or IFDNE")]
+    DelexCondition,
+    /// A cursor of SCAN that is none.
+    #[error("ERR invalid cursor")]
+    Cursor,
+    /// A database number past `databases`.
+    #[error("ERR DB index is out of range")]
+    DatabaseOutOfRange,
+    /// The connection has not shown the password.
+    #[error("NOAUTH Authentication required.")]
+    NoAuth,
+    /// HELLO without credentials on such a connection.
+    #[error(
+        "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO \
+         <proto> AUTH <user> <pass> option can be used to authenticate the client and select \
+         the RESP protocol version at the same time"
+    )]
+    HelloNoAuth,
+    /// AUTH with a password where there is none.
+    #[error(
+        "ERR AUTH <password> called without any password configured for the default user. Are \
+         you sure your configuration is correct?"
+    )]
+    NoPassword,
+    /// Another user or another password.
+    #[error("WRONGPASS invalid username-password pair or user is disabled.")]
+    WrongPassword,
+    /// HELLO with a version that is no number.
+    #[error("ERR Protocol version is not an integer or out of range")]
+    ProtocolNotAnInteger,
+    /// HELLO with a version that is not spoken.
+    #[error("NOPROTO unsupported protocol version")]
+    ProtocolUnsupported,
+    /// A word that is no option of HELLO.
+    #[error("ERR Syntax error in HELLO option '{option}'")]
+    HelloOption {
+        /// As it was given.
+        option: Quoted,
+    },
+    /// A client's name that cannot be shown in a list.
+    #[error("ERR Client names cannot contain spaces, newlines or special characters.")]
+    ClientName,
+    /// CLIENT SETINFO of an attribute that there is not.
+    #[error("ERR Unrecognized option '{attribute}'")]
+    ClientAttribute {
+        /// As it was given.
+        attribute: Quoted,
+    },
+    /// CLIENT SETINFO of a value that cannot be shown in a list.
+    #[error("ERR {attribute} cannot contain spaces, newlines or special characters.")]
+    ClientLabel {
+        /// As it was given.
+        attribute: Quoted,
+    },
+    /// A class of clients that there is not.
+    #[error("ERR Unknown client type '{kind}'")]
+    ClientType {
+        /// As it was given.
+        kind: Quoted,
+    },
+    /// A client's number that is none.
+    #[error("ERR Invalid client ID")]
+    ClientId,
+    /// MULTI inside MULTI.
+    #[error("ERR MULTI calls can not be nested")]
+    NestedMulti,
+    /// EXEC outside MULTI.
+    #[error("ERR EXEC without MULTI")]
+    ExecWithoutMulti,
+    /// DISCARD outside MULTI.
+    #[error("ERR DISCARD without MULTI")]
+    DiscardWithoutMulti,
+    /// WATCH inside MULTI.
+    #[error("ERR WATCH inside MULTI is not allowed")]
+    WatchInsideMulti,
+    /// EXEC after a request that could not be queued.
+    #[error("EXECABORT Transaction discarded because of previous errors.")]
+    ExecAborted,
+    /// An EXEC that may not run now.
+    #[error("EXECABORT Transaction discarded because of: {reason}")]
+    ExecRefused {
+        /// The line of the refusal, without the general code.
+        reason: Quoted,
+    },
+    /// An EVALSHA of a script that is not cached.
+    #[error("NOSCRIPT No matching script. Please use EVAL.")]
+    NoScript,
+    /// EVAL with fewer than no keys.
+    #[error("ERR Number of keys can't be negative")]
+    NegativeKeyCount,
+    /// EVAL with more keys than arguments.
+    #[error("ERR Number of keys can't be greater than number of args")]
+    KeyCountTooLarge,
+    /// A word that is no mode of SCRIPT FLUSH.
+    #[error("ERR SCRIPT FLUSH only support SYNC|ASYNC option")]
+    ScriptFlushMode,
+    /// A script has run past `busy-reply-threshold`.
+    #[error(
+        "BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE."
+    )]
+    Busy,
+    /// SCRIPT KILL while no script runs.
+    #[error("NOTBUSY No scripts in execution right now.")]
+    NotBusy,
+    /// SCRIPT KILL of a script that has changed keys.
+    #[error(
+        "UNKILLABLE Sorry the script already executed write commands against the dataset. You \
+         can either wait the script termination or kill the server in a hard way using the \
+         SHUTDOWN NOSAVE command."
+    )]
+    Unkillable,
+    /// COMMAND GETKEYS of a command that there is not.
+    #[error("ERR Invalid command specified")]
+    KeysOfUnknown,
+    /// COMMAND GETKEYS of a command that cannot have keys.
+    #[error("ERR The command has no key arguments")]
+    KeysOfKeyless,
+    /// COMMAND GETKEYS of too few or too many arguments.
+    #[error("ERR Invalid number of arguments specified for command")]
+    KeysArity,
+    /// SHUTDOWN ABORT: a shutdown never waits here.
+    #[error("ERR No shutdown in progress.")]
+    NoShutdown,
+    /// SHUTDOWN SAVE: there is nothing to save to.
+    #[error("ERR Errors trying to SHUTDOWN. Check logs.")]
+    ShutdownFailed,
+    /// CONFIG SET of a setting that there is not.
+    #[error("ERR Unknown option or number of arguments for CONFIG SET - '{name}'")]
+    ConfigUnknown {
+        /// As it was given.
+        name: Quoted,
+    },
+    /// CONFIG SET of a value or a setting that cannot be; nothing was changed.
+    #[error("ERR CONFIG SET failed (possibly related to argument '{name}') - {reason}")]
+    ConfigRefused {
+        /// The first setting that is wrong.
+        name: Quoted,
+        /// What is wrong with it.
+        reason: SettingError,
+    },
+    /// A script that may not be, may not run, or may not do what it tries.
+    #[error(transparent)]
+    Script(#[from] ScriptError),
+    /// This thread's Lua could not be made.
+    #[error("ERR {0}")]
+    NoLua(#[from] StartupError),
+}
+
+impl CommandError {
+    /// The bytes of the reply line, without the leading `-`; CR and LF inside it are blanks.
+    pub fn into_line(self) -> Vec<u8> {
+        line_of(&self)
+    }
+
+    /// The reply that carries this error.
+    pub fn into_reply(self) -> Reply {
+        reply_of(&self)
+    }
+}

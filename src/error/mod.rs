@@ -1,0 +1,50 @@
+//! Every error text of the server, in one place.
+//!
+//! Three kinds that never mix: a [`ProtocolError`] is answered and ends the connection, a
+//! [`CommandError`] is answered and the connection lives on, a [`StartupError`] is one line on
+//! standard error and an exit code. The `Display` of the first two is the exact line that Redis
+//! sends, code first.
+//!
+//! Invariant: each character of a `Display` is one byte of the line, so that the bytes of a
+//! client ([`Quoted`]) come back as they came.
+
+mod command;
+mod protocol;
+mod quoted;
+mod script;
+mod setting;
+
+use std::borrow::Cow;
+use std::fmt;
+
+pub use command::CommandError;
+pub use protocol::{AdmissionError, ProtocolError};
+pub use quoted::Quoted;
+pub use script::ScriptError;
+pub use setting::SettingError;
+
+use crate::resp::reply::Reply;
+
+/// The code of an error that has none of its own, and the blank behind it.
+pub const GENERAL_CODE: &str = "ERR ";
+
+/// What keeps the server from starting: one line that says what failed and what to try.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[error("{0}")]
+pub struct StartupError(pub String);
+
+/// The bytes of an error's line; CR and LF become blanks, as in Redis.
+fn line_of(error: &impl fmt::Display) -> Vec<u8> {
+    let byte_of = |character: char| match character {
+        '\r' | '\n' => b' ',
+        character => u8::try_from(character).unwrap_or(b'?'),
+    };
+    error.to_string().chars().map(byte_of).collect()
+}
+
+fn reply_of(error: &impl fmt::Display) -> Reply {
+    Reply::Error(Cow::Owned(line_of(error)))
+}
+
+#[cfg(test)]
+mod tests;
