@@ -99,13 +99,17 @@ impl Gate {
         }
     }
 
-    /// Waits until the hold is another than `seen`; a brief one is not worth waiting for.
+    /// Waits until the hold is another than `seen`. After [`Hold::Brief`] there is nothing to wait
+    /// for: who was refused may just try again.
     pub async fn moved_from(&self, seen: Hold) {
+        if seen == Hold::Brief {
+            return;
+        }
         loop {
             let moved = self.moved.notified();
             tokio::pin!(moved);
             moved.as_mut().enable();
-            if seen == Hold::Brief || self.hold() != seen {
+            if self.hold() != seen {
                 return;
             }
             moved.await;
@@ -127,8 +131,9 @@ impl Gate {
 
 impl Drop for Whole {
     fn drop(&mut self) {
-        self.guard = None;
+        // In this order: once it is unlocked, the next holder may park, and its word must stand.
         self.gate.park(Hold::Brief);
+        self.guard = None;
     }
 }
 
@@ -148,5 +153,35 @@ mod tests {
         assert!(gate.whole().is_none());
         drop(whole);
         assert!(gate.shared().is_some());
+    }
+
+    #[test]
+    fn whoever_was_refused_by_a_holder_that_has_ended_since_does_not_wait() {
+        let gate = Gate::default();
+        let moved = std::pin::pin!(gate.moved_from(Hold::Brief));
+        let mut task = std::task::Context::from_waker(std::task::Waker::noop());
+        assert!(moved.poll(&mut task).is_ready());
+    }
+
+    #[test]
+    fn an_opened_gate_never_shows_the_hold_of_its_last_holder_to_the_next_one() {
+        let gate = Arc::new(Gate::default());
+        for _ in 0..200 {
+            let first = gate.whole().unwrap();
+            gate.park(Hold::Parked);
+            let (dropped, is_dropped) = std::sync::mpsc::channel();
+            std::thread::scope(|scope| {
+                let gate = &gate;
+                scope.spawn(move || {
+                    let _guard = gate.lock.write();
+                    gate.park(Hold::Parked);
+                    is_dropped.recv().unwrap();
+                    assert_eq!(gate.hold(), Hold::Parked);
+                    gate.park(Hold::Brief);
+                });
+                drop(first);
+                dropped.send(()).unwrap();
+            });
+        }
     }
 }
