@@ -68,7 +68,7 @@ pub fn line(client: &Client, now: BootTime) -> String {
     };
     format!(
         "id={id} addr={addr} laddr={laddr} fd={fd} name={name} age={age} idle={idle} \
-         flags={flags} db={db} sub={sub} psub={psub} ssub={ssub} multi={multi} watch={watch} \
+         flags={flags} db={db} sub={sub} psub={psub} ssub={ssub} multi={multi} \
          qbuf=0 qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl=0 oll=0 omem=0 tot-mem=0 \
          events=r cmd={command} user=default redir=-1 resp={resp} lib-name={library} \
          lib-ver={library_version}",
@@ -85,7 +85,6 @@ pub fn line(client: &Client, now: BootTime) -> String {
         psub = client.patterns.load(load),
         ssub = client.shard_channels.load(load),
         multi = i64::from(queued) - 1,
-        watch = client.watching.load(load),
         resp = client.protocol().version(),
         library = labels.library,
         library_version = labels.library_version,

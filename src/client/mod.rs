@@ -110,8 +110,6 @@ pub struct Client {
     pub shard_channels: AtomicU32,
     /// Requests queued by MULTI plus one; 0 outside of MULTI.
     pub queued: AtomicU32,
-    /// Watched keys.
-    pub watching: AtomicU32,
     protocol: AtomicU8,
     is_closing: AtomicBool,
     has_mail: AtomicBool,
@@ -176,7 +174,6 @@ impl Client {
             patterns: AtomicU32::new(0),
             shard_channels: AtomicU32::new(0),
             queued: AtomicU32::new(0),
-            watching: AtomicU32::new(0),
             protocol: AtomicU8::new(2),
             is_closing: AtomicBool::new(false),
             has_mail: AtomicBool::new(false),

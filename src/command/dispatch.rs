@@ -84,6 +84,9 @@ fn admit(ctx: &Context<'_>, row: &Row) -> Result<(), CommandError> {
     if !session.is_authenticated && !row.flags.has(Flags::NO_AUTH) {
         return Err(CommandError::NoAuth);
     }
+    if session.transaction.is_some() && row.flags.has(Flags::NO_MULTI) {
+        return Err(CommandError::NotInsideMulti);
+    }
     if session.protocol == Protocol::Resp2 && session.is_subscribed() && !runs_while_subscribed(row)
     {
         return Err(CommandError::NotWhileSubscribed { command: row.name });

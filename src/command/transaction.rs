@@ -111,7 +111,6 @@ pub fn watch(ctx: &mut Context<'_>, args: &[&[u8]]) -> CommandResult {
         drop(key);
         watch.keys.push((watched, presence));
     }
-    count_watched(ctx.session, watch.keys.len());
     ctx.session.watch = Some(watch);
     Ok(Reply::OK.into())
 }
@@ -151,7 +150,6 @@ pub fn stop_watching(instance: &Arc<Instance>, session: &mut Session) {
         instance.watches.remove(key, &dirty);
     }
     instance.keyspace.stop_listening();
-    count_watched(session, 0);
 }
 
 /// Looking a key up tells of its expiry, which marks the watch; a key that had expired before
@@ -167,9 +165,4 @@ fn has_watched_key_changed(ctx: &mut Context<'_>) -> bool {
         }
     }
     watch.dirty.is_set()
-}
-
-fn count_watched(session: &Session, keys: usize) {
-    let keys = u32::try_from(keys).unwrap_or(u32::MAX);
-    session.client.watching.store(keys, Ordering::Relaxed);
 }

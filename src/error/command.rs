@@ -159,6 +159,9 @@ pub enum CommandError {
     /// DISCARD outside MULTI.
     #[error("ERR DISCARD without MULTI")]
     DiscardWithoutMulti,
+    /// A command that may not be queued by MULTI.
+    #[error("ERR Command not allowed inside a transaction")]
+    NotInsideMulti,
     /// WATCH inside MULTI.
     #[error("ERR WATCH inside MULTI is not allowed")]
     WatchInsideMulti,

@@ -175,6 +175,10 @@ fn every_command_error_has_its_line() {
             "ERR WATCH inside MULTI is not allowed",
         ),
         (
+            CommandError::NotInsideMulti,
+            "ERR Command not allowed inside a transaction",
+        ),
+        (
             CommandError::ExecAborted,
             "EXECABORT Transaction discarded because of previous errors.",
         ),
