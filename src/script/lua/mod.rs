@@ -16,6 +16,7 @@ mod bit;
 mod cjson;
 mod cmsgpack;
 mod convert;
+mod describe;
 mod host;
 mod load;
 mod memory;
@@ -248,7 +249,7 @@ impl Vm {
         unsafe {
             self.host.memory.lifted(|| {
                 ffi::lua_settop(state, 0);
-                ffi::lua_pushcfunction(state, base::describe_error);
+                ffi::lua_pushcfunction(state, describe::describe_error);
                 ffi::lua_rawgeti_(state, ffi::LUA_REGISTRYINDEX, function);
                 ffi::lua_getfield_(state, ffi::LUA_REGISTRYINDEX, sandbox::GLOBALS.as_ptr());
                 let stack = Stack::new(state, &self.host);
