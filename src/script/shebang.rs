@@ -48,7 +48,9 @@ pub fn parse(script: &[u8]) -> Result<(ScriptFlags, &[u8]), ScriptError> {
     if !script.starts_with(b"#!") {
         return Ok((ScriptFlags::COMPATIBLE, script));
     }
-    let Some(end) = script.iter().position(|byte| *byte == b'\n') else {
+    // A zero byte ends the line as it ends a C string: then it has no newline.
+    let end = script.iter().position(|byte| matches!(byte, b'\n' | 0));
+    let Some(end) = end.filter(|end| script[*end] == b'\n') else {
         return Err(ScriptError::Shebang);
     };
     let words = split_words(&script[..end])
@@ -183,6 +185,7 @@ mod tests {
     #[test]
     fn bad_lines_are_refused_in_redis_words() {
         assert_eq!(error("#!lua"), "ERR Invalid script shebang");
+        assert_eq!(error("#!lua\0\n"), "ERR Invalid script shebang");
         assert_eq!(
             error("#!lua \"open\n"),
             "ERR Invalid engine in script shebang"
