@@ -4,14 +4,16 @@
 //! emptied) the files are held against the real thing; with `UPDATE=1` beside it, replies that do
 //! not fit are rewritten from it. Without it the files are only read.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::PathBuf;
+
+use quintlock::command::table;
 
 use crate::support::in_process::InProcess;
 use crate::support::replay::{Report, replay};
 use crate::support::target::{RealRedis, Target};
-use crate::support::transcript::{Protocol, Step, Transcript, faults};
+use crate::support::transcript::{Exchange, Protocol, Request, Step, Transcript, faults};
 use crate::support::update::rewrite;
 
 /// The transcripts' paths, by name.
@@ -105,6 +107,41 @@ fn every_transcript_is_well_formed_and_says_what_must_be_answered() {
     }
     println!("{requests} requests");
     assert!(requests >= 600, "only {requests} requests are left");
+}
+
+/// The rows of the command table that a request is for: the command, and its subcommand.
+fn rows_of(exchange: &Exchange) -> Vec<String> {
+    let (Request::Command(words) | Request::Repeat(words)) = &exchange.request else {
+        return Vec::new();
+    };
+    let word = |at: usize| words.get(at).map(|word| word.to_ascii_lowercase());
+    let text = |word: &[u8]| String::from_utf8_lossy(word).into_owned();
+    let (Some(name), second) = (word(0), word(1).unwrap_or_default()) else {
+        return Vec::new();
+    };
+    let name = text(&name);
+    let subcommand = format!("{name}|{}", text(&second));
+    vec![name, subcommand]
+}
+
+#[test]
+fn every_row_of_the_command_table_is_in_a_transcript() {
+    let mut met = BTreeSet::new();
+    for path in paths() {
+        let text = fs::read_to_string(&path).expect("a readable transcript");
+        let transcript = Transcript::parse(&text).expect("a transcript that parses");
+        let sections = transcript.sections.iter();
+        for step in sections.flat_map(|section| &section.steps) {
+            if let Step::Exchange(exchange) = step {
+                met.extend(rows_of(exchange));
+            }
+        }
+    }
+    let missing: Vec<&str> = table::all()
+        .map(|row| row.name)
+        .filter(|name| !met.contains(*name))
+        .collect();
+    assert!(missing.is_empty(), "no transcript has {missing:?}");
 }
 
 #[test]
