@@ -112,8 +112,8 @@ const SCRIPT_SUBCOMMANDS: &[Row] = &[
     scripting_row("script|explain", exactly(3))
         .flags(&[Flags::NOSCRIPT, Flags::LOADING, Flags::STALE])
         .since(Origin::Quintlock("0.1.0"))
-        .complexity("O(N) in the length of the script.")
-        .syntax("script")
+        .complexity("O(1)")
+        .syntax("sha1")
         .summary("Tells whether a script runs natively, and if not, why.")
         .run(scripting::script_explain),
     scripting_row("script|help", exactly(2))
