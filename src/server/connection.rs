@@ -92,6 +92,17 @@ thread_local! {
     });
 }
 
+impl Scratch {
+    /// Whoever used the buffers before may have ended in the middle: nothing of that may reach
+    /// the next connection.
+    fn forget_last_user(&mut self) {
+        self.write.clear();
+        if self.parser.is_half_read() {
+            self.parser = Parser::default();
+        }
+    }
+}
+
 impl<S: Socket> Connection<S> {
     /// A connection that has just been accepted.
     pub fn new(socket: S, instance: Arc<Instance>, client: Arc<Client>) -> Connection<S> {
@@ -164,6 +175,7 @@ impl<S: Socket> Connection<S> {
 
     fn poll_read_and_run(&mut self, task: &mut Task<'_>) -> Poll<io::Result<Pace>> {
         SCRATCH.with_borrow_mut(|scratch| {
+            scratch.forget_last_user();
             let Scratch {
                 read,
                 write,
@@ -198,6 +210,7 @@ impl<S: Socket> Connection<S> {
     /// Runs what is left in `input`.
     fn run_input(&mut self, task: &mut Task<'_>) -> io::Result<()> {
         SCRATCH.with_borrow_mut(|scratch| {
+            scratch.forget_last_user();
             let Scratch { write, parser, .. } = scratch;
             self.state = State::Reading;
             self.run_own_input(parser, write);
