@@ -4,7 +4,11 @@ use std::io::Write as _;
 use std::path::PathBuf;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::runtime::Runtime;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tracing_subscriber::filter::dynamic_filter_fn;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::cli::{Announcement, CliError, ClusterOptions, ExplainOptions, ServerOptions};
 use crate::clock::Clock;
@@ -20,15 +24,16 @@ use crate::server::Server;
 /// What keeps it from starting.
 pub fn serve(options: ServerOptions) -> Result<(), CliError> {
     let ServerOptions { config, warnings } = options;
-    start_log(&config.settings, Log::StandardOutput)?;
+    start_log(&[&config.settings], Log::StandardOutput)?;
     for warning in warnings {
         tracing::warn!("{warning}");
     }
     raise_descriptor_limit(config.settings.maxclients());
+    let signals = Signals::catch()?;
     let server = Server::start_with(config, Clock::system())?;
     let place = describe(&server);
     tracing::info!("Ready to accept connections on {place}");
-    wait(std::slice::from_ref(&server))?;
+    signals.wait(std::slice::from_ref(&server));
     drop(server);
     tracing::info!("Bye");
     Ok(())
@@ -39,9 +44,8 @@ pub fn serve(options: ServerOptions) -> Result<(), CliError> {
 /// # Errors
 /// What keeps one of them from starting.
 pub fn serve_cluster(options: ClusterOptions) -> Result<(), CliError> {
-    if let Some(first) = options.instances.first() {
-        start_log(&first.settings, Log::StandardError)?;
-    }
+    let settings: Vec<_> = options.instances.iter().map(|one| &one.settings).collect();
+    start_log(&settings, Log::StandardError)?;
     for warning in options.warnings {
         tracing::warn!("{warning}");
     }
@@ -50,6 +54,7 @@ pub fn serve_cluster(options: ClusterOptions) -> Result<(), CliError> {
         .iter()
         .map(|config| config.settings.maxclients());
     raise_descriptor_limit(clients.sum());
+    let signals = Signals::catch()?;
     let cluster = Cluster::start_with(options.instances, Clock::system)?;
     let text = match options.announcement {
         Announcement::Text => text_announcement(&cluster),
@@ -59,7 +64,7 @@ pub fn serve_cluster(options: ClusterOptions) -> Result<(), CliError> {
     // A reader that has gone away does not stop the servers.
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
     drop(out);
-    wait(cluster.instances())?;
+    signals.wait(cluster.instances());
     Ok(())
 }
 
@@ -112,23 +117,43 @@ fn json_announcement(cluster: &Cluster) -> String {
     format!("{}\n", serde_json::json!({ "instances": instances }))
 }
 
-/// Waits for SIGTERM, SIGINT, or until every server was asked to stop.
-fn wait(servers: &[Server]) -> Result<(), StartupError> {
-    let fail = |error: std::io::Error| StartupError(format!("cannot wait for signals: {error}"));
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_io()
-        .build()
-        .map_err(fail)?;
-    runtime.block_on(async {
-        let mut terminate = signal(SignalKind::terminate()).map_err(fail)?;
-        let mut interrupt = signal(SignalKind::interrupt()).map_err(fail)?;
-        tokio::select! {
-            _ = terminate.recv() => tracing::info!("received SIGTERM, stopping"),
-            _ = interrupt.recv() => tracing::info!("received SIGINT, stopping"),
-            () = all_stopping(servers) => {}
-        }
-        Ok(())
-    })
+/// The signals that end the program. They are caught before anybody is told that it is ready, so
+/// whoever was told can stop it cleanly.
+struct Signals {
+    runtime: Runtime,
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn catch() -> Result<Signals, StartupError> {
+        let fail =
+            |error: std::io::Error| StartupError(format!("cannot wait for signals: {error}"));
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_io()
+            .build()
+            .map_err(fail)?;
+        let catch = |kind| {
+            let _runtime = runtime.enter();
+            signal(kind).map_err(fail)
+        };
+        Ok(Signals {
+            terminate: catch(SignalKind::terminate())?,
+            interrupt: catch(SignalKind::interrupt())?,
+            runtime,
+        })
+    }
+
+    /// Waits for SIGTERM, SIGINT, or until every server was asked to stop.
+    fn wait(mut self, servers: &[Server]) {
+        self.runtime.block_on(async {
+            tokio::select! {
+                _ = self.terminate.recv() => tracing::info!("received SIGTERM, stopping"),
+                _ = self.interrupt.recv() => tracing::info!("received SIGINT, stopping"),
+                () = all_stopping(servers) => {}
+            }
+        });
+    }
 }
 
 /// Lets the process open a descriptor for each client, as far as the system allows.
@@ -165,24 +190,35 @@ enum Log {
     StandardError,
 }
 
-/// Sends log lines of the configured level to the log file, or else to `standard`.
-fn start_log(settings: &Settings, standard: Log) -> Result<(), StartupError> {
-    let level = match settings.loglevel() {
+/// Sends log lines to the log file, or else to `standard`: those that one of the servers wants at
+/// the time, since CONFIG SET may change the level.
+fn start_log(servers: &[&Settings], standard: Log) -> Result<(), StartupError> {
+    let levels: Vec<_> = servers.iter().map(|server| server.loglevel()).collect();
+    let is_wanted = move |line: &tracing::Metadata<'_>| {
+        let is_wanted_at = |level| *line.level() <= most_detailed(level);
+        levels.iter().any(|level| is_wanted_at(level.now()))
+    };
+    let filter = dynamic_filter_fn(move |line, _| is_wanted(line));
+    let lines = tracing_subscriber::fmt::layer()
+        .with_target(false)
+        .with_ansi(false);
+    let registry = tracing_subscriber::registry().with(filter);
+    let file = servers.first().and_then(|first| first.logfile.as_ref());
+    match (file, standard) {
+        (Some(path), _) => registry.with(lines.with_writer(open_log(path)?)).init(),
+        (None, Log::StandardOutput) => registry.with(lines.with_writer(std::io::stdout)).init(),
+        (None, Log::StandardError) => registry.with(lines.with_writer(std::io::stderr)).init(),
+    }
+    Ok(())
+}
+
+fn most_detailed(level: LogLevel) -> tracing::Level {
+    match level {
         LogLevel::Debug => tracing::Level::TRACE,
         LogLevel::Verbose => tracing::Level::DEBUG,
         LogLevel::Notice => tracing::Level::INFO,
         LogLevel::Warning => tracing::Level::WARN,
-    };
-    let log = tracing_subscriber::fmt()
-        .with_max_level(level)
-        .with_target(false)
-        .with_ansi(false);
-    match (&settings.logfile, standard) {
-        (Some(path), _) => log.with_writer(open_log(path)?).init(),
-        (None, Log::StandardOutput) => log.with_writer(std::io::stdout).init(),
-        (None, Log::StandardError) => log.with_writer(std::io::stderr).init(),
     }
-    Ok(())
 }
 
 fn open_log(path: &PathBuf) -> Result<std::fs::File, StartupError> {

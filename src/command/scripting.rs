@@ -333,8 +333,9 @@ impl Calls for ScriptCalls<'_, '_> {
     fn log(&mut self, level: u8, message: &[u8]) {
         let message = String::from_utf8_lossy(message);
         match level {
-            0 => tracing::debug!("{message}"),
-            1 | 2 => tracing::info!("{message}"),
+            0 => tracing::trace!("{message}"),
+            1 => tracing::debug!("{message}"),
+            2 => tracing::info!("{message}"),
             _ => tracing::warn!("{message}"),
         }
     }

@@ -25,7 +25,7 @@ use parking_lot::RwLock;
 
 pub use notify::NotifyFlags;
 pub use settings::{
-    Access, BindAddress, BindHost, ClientClass, LogLevel, Presence, Settings, TcpPort,
+    Access, BindAddress, BindHost, ClientClass, LogLevel, Presence, Settings, SharedLogLevel, TcpPort,
 };
 pub use value::{Kind, OutputLimit, Value};
 

@@ -103,6 +103,10 @@ pub enum LogLevel {
     Warning,
 }
 
+/// A log level that CONFIG SET may change while somebody reads it.
+#[derive(Clone, Debug, Default)]
+pub struct SharedLogLevel(Arc<AtomicU8>);
+
 /// The client classes with an output limit of their own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ClientClass {
@@ -117,7 +121,7 @@ pub enum ClientClass {
 struct Runtime {
     busy_reply_threshold_ms: AtomicU64,
     client_query_buffer_limit: AtomicU64,
-    loglevel: AtomicU8,
+    loglevel: SharedLogLevel,
     lua_memory_limit: AtomicU64,
     maxclients: AtomicU32,
     notify_keyspace_events: AtomicU32,
@@ -172,6 +176,7 @@ impl Settings {
             .store(table.bytes("client-query-buffer-limit"), Relaxed);
         runtime
             .loglevel
+            .0
             .store(LogLevel::parse(table.choice("loglevel")) as u8, Relaxed);
         runtime
             .lua_memory_limit
@@ -223,9 +228,9 @@ impl Settings {
         }
     }
 
-    /// How much is logged.
-    pub fn loglevel(&self) -> LogLevel {
-        LogLevel::of_number(self.runtime.loglevel.load(Relaxed))
+    /// How much is logged, now and after each CONFIG SET.
+    pub fn loglevel(&self) -> SharedLogLevel {
+        self.runtime.loglevel.clone()
     }
 
     /// Bytes that the Lua interpreter may hold.
@@ -324,6 +329,13 @@ impl BindAddress {
             },
         };
         BindAddress { host, presence }
+    }
+}
+
+impl SharedLogLevel {
+    /// The level at present.
+    pub fn now(&self) -> LogLevel {
+        LogLevel::of_number(self.0.load(Relaxed))
     }
 }
 

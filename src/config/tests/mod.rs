@@ -96,7 +96,7 @@ fn set_reaches_what_the_server_reads() {
     assert_eq!(settings.tcp_keepalive_s(), Some(300));
     assert_eq!(settings.timeout_s(), None);
     assert!(settings.protected_mode() && !settings.has_password());
-    assert_eq!(settings.loglevel(), LogLevel::Notice);
+    assert_eq!(settings.loglevel().now(), LogLevel::Notice);
     let pairs: [(&[u8], &[u8]); 15] = [
         (b"lua-time-limit", b"0"),
         (b"client-query-buffer-limit", b"2mb"),
@@ -127,7 +127,7 @@ fn set_reaches_what_the_server_reads() {
     };
     assert_eq!(settings.output_limit(ClientClass::Normal), normal);
     assert_eq!(settings.output_limit(ClientClass::PubSub).hard_bytes, 4);
-    assert_eq!(settings.loglevel(), LogLevel::Warning);
+    assert_eq!(settings.loglevel().now(), LogLevel::Warning);
     assert_eq!(settings.lua_memory_limit(), 1 << 20);
     assert_eq!(settings.maxclients(), 7);
     assert_eq!(
@@ -154,7 +154,7 @@ fn every_level_is_read_back() {
         (b"warning", LogLevel::Warning),
     ] {
         config.set(&[(b"loglevel", word)]).unwrap();
-        assert_eq!(config.settings.loglevel(), level);
+        assert_eq!(config.settings.loglevel().now(), level);
     }
 }
 
