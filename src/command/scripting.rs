@@ -364,7 +364,10 @@ fn with_vm<R>(instance: &Instance, act: impl FnOnce(&Vm) -> R) -> Result<R, Comm
             Rc::new(vm?)
         }
     };
-    VMS.with_borrow_mut(|vms| vms.insert(instance.number, (Rc::clone(&vm), epoch)));
+    // Once it stops, its Lua is forgotten on each thread, and a new one would stay.
+    if !instance.is_stopping() {
+        VMS.with_borrow_mut(|vms| vms.insert(instance.number, (Rc::clone(&vm), epoch)));
+    }
     Ok(act(&vm))
 }
 

@@ -16,6 +16,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crate::clock::Clock;
+use crate::command::scripting;
 use crate::config::Config;
 use crate::error::StartupError;
 use crate::instance::Instance;
@@ -23,7 +24,7 @@ use crate::instance::Instance;
 pub use options::Options;
 
 use listener::Listeners;
-use tasks::Tasks;
+use tasks::{TaskGuard, Tasks};
 use workers::Workers;
 
 /// How long a stopping server waits for its connections.
@@ -79,6 +80,7 @@ impl Server {
         let expiry = expiry::start(Arc::clone(&instance))
             .map_err(|error| StartupError(format!("cannot start a thread: {error}")))?;
         listeners.accept(&instance, &workers, &guard);
+        free_lua_at_the_end(&instance, &workers, &guard);
         idle::start(&instance, &workers, guard);
         Ok(Server {
             instance,
@@ -131,6 +133,20 @@ impl Drop for Server {
             tracing::warn!("some connections did not end in time");
         }
     }
+}
+
+/// Each thread has a Lua of its own for each instance that has run a script on it. The threads may
+/// outlive the instance.
+fn free_lua_at_the_end(instance: &Arc<Instance>, workers: &Workers, guard: &TaskGuard) {
+    let (instance, guard) = (Arc::clone(instance), guard.clone());
+    workers.run_on_each(move || {
+        let (instance, guard) = (Arc::clone(&instance), guard.clone());
+        tokio::task::spawn_local(async move {
+            instance.stopping().await;
+            scripting::forget_vm(instance.number);
+            drop(guard);
+        });
+    });
 }
 
 /// The worker threads that a configuration asks for.

@@ -43,14 +43,25 @@ impl Workers {
     /// Runs `job` on the thread whose turn it is.
     pub fn run(&self, job: impl FnOnce() + Send + 'static) {
         let turn = self.next.fetch_add(1, Ordering::Relaxed) % self.threads.len();
-        if let Some(jobs) = &self.threads[turn].jobs {
-            // The thread ends only when this is dropped.
-            let _ = jobs.send(Box::new(job));
+        self.threads[turn].run(Box::new(job));
+    }
+
+    /// Runs `job` on every thread.
+    pub fn run_on_each(&self, job: impl Fn() + Clone + Send + 'static) {
+        for worker in &self.threads {
+            worker.run(Box::new(job.clone()));
         }
     }
 }
 
 impl Worker {
+    fn run(&self, job: Job) {
+        if let Some(jobs) = &self.jobs {
+            // The thread ends only when the workers are dropped.
+            let _ = jobs.send(job);
+        }
+    }
+
     fn start(number: usize) -> io::Result<Worker> {
         let (jobs, mut incoming) = unbounded_channel::<Job>();
         let (ready, is_ready) = std::sync::mpsc::channel();
