@@ -1,10 +1,10 @@
 //! A hierarchical timer wheel: which entries are due, without looking at the others.
 //!
 //! ```text
-//! level 0   64 slots of one tick     (256 µs)
+//! level 0   64 slots of one tick     (250 µs)
 //! level 1   64 slots of 64 ticks     (16 ms)
 //! level 2   64 slots of 4096 ticks   (1 s)
-//! ...       8 levels reach 2,283 years; what lies beyond waits in the last slot
+//! ...       8 levels reach 2,230 years; what lies beyond waits in the last slot
 //! ```
 //!
 //! An entry sits on the level of the highest 6-bit digit in which its tick differs from the
@@ -21,8 +21,9 @@ use crate::clock::BootTime;
 /// The end of a list.
 pub(super) const NIL: u32 = u32::MAX;
 
-/// One tick is 2^8 microseconds.
-const TICK_BITS: u32 = 8;
+/// Microseconds of a tick. They divide a millisecond: on a clock that a test moves by milliseconds,
+/// an entry is due exactly at its deadline.
+const TICK_US: u64 = 250;
 const SLOT_BITS: u32 = 6;
 const SLOTS: usize = 1 << SLOT_BITS;
 const LEVELS: usize = 8;
@@ -35,17 +36,17 @@ pub(super) struct Tick(u64);
 impl Tick {
     /// The first tick at which `deadline` has been reached.
     pub(super) fn at_or_after(deadline: BootTime) -> Tick {
-        Tick(deadline.micros().div_ceil(1 << TICK_BITS).min(TICK_MAX))
+        Tick(deadline.micros().div_ceil(TICK_US).min(TICK_MAX))
     }
 
     /// The last tick that has begun by `now`.
     pub(super) fn at_or_before(now: BootTime) -> Tick {
-        Tick((now.micros() >> TICK_BITS).min(TICK_MAX))
+        Tick((now.micros() / TICK_US).min(TICK_MAX))
     }
 
     /// When this tick begins.
     pub(super) fn start(self) -> BootTime {
-        BootTime::from_micros(self.0 << TICK_BITS)
+        BootTime::from_micros(self.0 * TICK_US)
     }
 }
 
@@ -298,6 +299,12 @@ mod tests {
             }
         }
         assert!(wakes <= LEVELS, "{wakes} wakes for one timer");
+    }
+
+    #[test]
+    fn a_deadline_of_whole_milliseconds_is_due_when_it_comes() {
+        let deadline = BootTime::from_micros(1_000_000).after_millis(1_001);
+        assert_eq!(Tick::at_or_after(deadline).start(), deadline);
     }
 
     #[test]
