@@ -1,5 +1,12 @@
 //! The integration tests: one binary, one module a topic.
 
+mod concurrency;
+mod hostile;
+mod library;
+mod limits;
+mod locks;
+mod scripts;
+mod startup;
 mod support;
 mod tidy;
 mod transcripts;

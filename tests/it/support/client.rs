@@ -5,7 +5,7 @@
 //! server that says nothing fails a test instead of hanging it.
 
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::Duration;
 
 use redis_protocol::{resp2, resp3};
@@ -105,6 +105,12 @@ impl Connection {
             Ok(Received::Frame(frame)) => frame,
             other => panic!("{} was answered by {other:?}", quoted(args[0].as_ref())),
         }
+    }
+
+    /// Sends nothing more; the server sees the end of the stream.
+    pub(crate) fn cut(&self) {
+        // A server that has closed already has nothing more to see.
+        let _ = self.stream.shutdown(Shutdown::Write);
     }
 
     /// Whether the server has closed, as far as this side knows.

@@ -3,11 +3,13 @@
 //!
 //! Nothing here knows a command; what a server should answer stands in the transcripts.
 
+pub(crate) mod alone;
 pub(crate) mod client;
 pub(crate) mod frame;
 pub(crate) mod in_process;
 pub(crate) mod pattern;
 pub(crate) mod replay;
+pub(crate) mod service;
 pub(crate) mod target;
 pub(crate) mod transcript;
 pub(crate) mod update;
