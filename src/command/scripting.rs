@@ -324,8 +324,6 @@ impl Calls for ScriptCalls<'_, '_> {
         }
     }
 
-    fn set_protocol(&mut self, _version: u8) {}
-
     fn is_command(&self, name: &[u8]) -> bool {
         table::find(name).is_some()
     }

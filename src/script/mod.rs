@@ -22,9 +22,6 @@ pub trait Calls {
     /// are appended by the caller.
     fn call(&mut self, args: &[&[u8]]) -> Result<Reply, CommandError>;
 
-    /// `redis.setresp`: the protocol version in which replies reach the script.
-    fn set_protocol(&mut self, version: u8);
-
     /// `redis.log`: a line for the server's log at Redis's level 0 (debug) to 3 (warning).
     fn log(&mut self, level: u8, message: &[u8]);
 

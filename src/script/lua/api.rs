@@ -219,7 +219,6 @@ fn setresp(stack: &Stack) -> Outcome {
         return fail(stack, &ScriptError::Protocol);
     };
     stack.host.protocol.set(version);
-    stack.with_calls(|calls| calls.set_protocol(version));
     Ok(0)
 }
 

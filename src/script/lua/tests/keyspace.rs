@@ -21,7 +21,6 @@ pub(super) enum Value {
 pub(super) struct Keyspace {
     pub(super) values: BTreeMap<Vec<u8>, Value>,
     pub(super) flags: ScriptFlags,
-    pub(super) protocol: Option<u8>,
     pub(super) logged: Vec<(u8, Vec<u8>)>,
 }
 
@@ -147,10 +146,6 @@ impl Calls for Keyspace {
             return Err(ScriptError::ReadOnly.into());
         }
         self.run(&name, args)
-    }
-
-    fn set_protocol(&mut self, version: u8) {
-        self.protocol = Some(version);
     }
 
     fn log(&mut self, level: u8, message: &[u8]) {

@@ -254,12 +254,21 @@ fn suspended_script_leaves_the_vm_free_to_compile_only() {
 }
 
 #[test]
-fn log_and_protocol_reach_the_server() {
+fn log_reaches_the_server() {
     let mut keyspace = Keyspace::default();
-    let body = b"redis.log(redis.LOG_NOTICE, 'a', 5, 'b') redis.setresp(3)";
+    let body = b"redis.log(redis.LOG_NOTICE, 'a', 5, 'b')";
     vm().run("s", body, &[], &[], &mut keyspace, &|| Pulse::Continue);
     assert_eq!(keyspace.logged, [(2, b"a 5 b".to_vec())]);
-    assert_eq!(keyspace.protocol, Some(3));
+}
+
+#[test]
+fn protocol_of_one_run_does_not_reach_the_next() {
+    let vm = vm();
+    assert_eq!(
+        run(&vm, "redis.setresp(3) return true"),
+        Reply::Boolean(true)
+    );
+    assert_eq!(run(&vm, "return true"), Reply::Integer(1));
 }
 
 #[test]

@@ -371,10 +371,6 @@ impl Calls for Memory {
         true
     }
 
-    fn set_protocol(&mut self, _version: u8) {
-        panic!("no native script chooses a protocol");
-    }
-
     fn log(&mut self, _level: u8, _message: &[u8]) {
         panic!("no native script logs");
     }
