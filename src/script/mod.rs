@@ -10,6 +10,9 @@ pub mod lua;
 pub mod native;
 pub mod shebang;
 
+#[cfg(test)]
+mod differential;
+
 use crate::error::CommandError;
 use crate::resp::reply::Reply;
 

@@ -84,6 +84,20 @@ impl Seed {
         (self.number() % bound.max(1) as u64) as usize
     }
 
+    /// Any bytes, or a number in any spelling.
+    fn anything(&mut self) -> Vec<u8> {
+        let (bits, number) = (self.below(64), self.number());
+        let integer = (number as i64) >> bits;
+        match self.below(8) {
+            0 | 1 => integer.to_string().into_bytes(),
+            2 => f64::from_bits(number).to_string().into_bytes(),
+            3 => format!("{:e}", integer as f64 / 1_000.0).into_bytes(),
+            4 => format!("{:#x}", integer.unsigned_abs()).into_bytes(),
+            5 => format!(" {}.{} ", integer / 7, number % 1_000).into_bytes(),
+            _ => (0..self.below(60)).map(|_| self.number() as u8).collect(),
+        }
+    }
+
     fn one_of(&mut self, list: &[&[u8]]) -> Vec<u8> {
         list[self.below(list.len())].to_vec()
     }
@@ -139,6 +153,28 @@ impl Case {
             })
             .collect();
         Case { keys, argv, before }
+    }
+}
+
+impl Case {
+    /// Exchanges some arguments and values for any bytes and for numbers in any spelling.
+    pub(crate) fn stir(&mut self, seed: &mut Seed) {
+        for arg in &mut self.argv {
+            if seed.below(3) == 0 {
+                *arg = seed.anything();
+            }
+        }
+        // Some value must equal some argument still.
+        let common = self.argv.first().cloned();
+        for (_, held) in &mut self.before {
+            if let Held::Text { value, .. } = held {
+                match (seed.below(6), &common) {
+                    (0, _) => *value = seed.anything(),
+                    (1, Some(common)) => value.clone_from(common),
+                    _ => {}
+                }
+            }
+        }
     }
 }
 

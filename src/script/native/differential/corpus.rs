@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use super::real::RealServer;
-use super::{Case, Memory, NOW_UNIX_MS, Observed, Seed, Timing, run_native};
+use super::{Case, Memory, NOW_UNIX_MS, Observed, Seed, Timing, case_count, run_native};
 use crate::script::native::Program;
 
 /// A script and the name of its file.
@@ -38,7 +38,7 @@ pub(crate) fn corpus() -> Vec<Script> {
 }
 
 /// The scripts that run natively.
-pub(super) fn native_corpus() -> Vec<(Script, Program)> {
+pub(crate) fn native_corpus() -> Vec<(Script, Program)> {
     corpus()
         .into_iter()
         .filter_map(|script| {
@@ -49,7 +49,7 @@ pub(super) fn native_corpus() -> Vec<(Script, Program)> {
 }
 
 /// Cases for a script: the same ones wherever they are drawn.
-pub(super) fn cases(script: &Script, count: usize, salt: u64) -> Vec<Case> {
+pub(crate) fn cases(script: &Script, count: usize, salt: u64) -> Vec<Case> {
     let name = script
         .name
         .bytes()
@@ -138,13 +138,11 @@ fn native_scripts_agree_with_a_real_server() {
         eprintln!("skipped: REAL_REDIS names no server");
         return;
     };
-    let count = std::env::var("CASES")
-        .ok()
-        .and_then(|count| count.parse().ok())
-        .unwrap_or(40);
+    let corpus = native_corpus();
+    let each = case_count(3_000).div_ceil(corpus.len());
     let mut compared = 0;
-    for (script, program) in native_corpus() {
-        for case in cases(&script, count, 1) {
+    for (script, program) in corpus {
+        for case in cases(&script, each, 1) {
             let (real, now) = server.run(&script.body, &case);
             let native = run_native(&program, &case, &script.body, now);
             assert!(

@@ -5,7 +5,7 @@
 
 use super::corpus::Script;
 use super::real::RealServer;
-use super::{NOW_UNIX_MS, Seed, Timing, run_native};
+use super::{NOW_UNIX_MS, Seed, Timing, case_count, run_native};
 use crate::script::native::Program;
 
 struct Writer {
@@ -192,7 +192,8 @@ impl Writer {
     }
 }
 
-fn script(seed: u64) -> String {
+/// The script of a seed. It may be native or not.
+pub(crate) fn made_up_script(seed: u64) -> String {
     let mut writer = Writer {
         seed: Seed(seed),
         text: String::new(),
@@ -216,13 +217,10 @@ fn script(seed: u64) -> String {
 #[test]
 fn a_script_made_up_at_random_runs_as_on_a_real_server() {
     let mut server = RealServer::from_environment();
-    let default_count = if server.is_some() { 3_000 } else { 1_000 };
-    let count = std::env::var("CASES")
-        .ok()
-        .and_then(|count| count.parse().ok());
+    let count = case_count(if server.is_some() { 3_000 } else { 1_000 });
     let (mut native, mut failed) = (0, 0);
-    for seed in 0..count.unwrap_or(default_count) {
-        let body = script(seed);
+    for seed in 0..count as u64 {
+        let body = made_up_script(seed);
         let Ok(program) = Program::compile(body.as_bytes()) else {
             continue;
         };

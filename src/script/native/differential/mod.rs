@@ -4,7 +4,7 @@
 //! small keyspace that scripts of a test reach; [`Observed`] is what is left to compare: the
 //! reply and the keyspace. The tests here compare with a real server where `REAL_REDIS` names
 //! one (`host:port`), else with what it answered when `tests/scripts/native-cases.txt` was
-//! written. The corpus is `tests/scripts/locks`.
+//! written. The corpus is `tests/scripts/locks`. `CASES=n` sets how many cases a test runs.
 
 mod case;
 mod corpus;
@@ -14,12 +14,23 @@ mod mutation;
 mod real;
 
 pub(crate) use self::case::{Case, Held, KEY_NAMES, Observed, Seed, Timing};
+pub(crate) use self::corpus::{Script, cases, native_corpus};
+pub(crate) use self::grammar::made_up_script;
 pub(crate) use self::memory::Memory;
+pub(crate) use self::mutation::mutants;
 
 use super::Program;
 
 /// Where the clock of a run without a server stands: some day in 2027, Unix milliseconds.
 pub(crate) const NOW_UNIX_MS: i64 = 1_800_000_000_000;
+
+/// How many cases a test runs: what `CASES` says, else `default`.
+pub(crate) fn case_count(default: usize) -> usize {
+    match std::env::var("CASES") {
+        Ok(count) => count.parse().expect("CASES is a number"),
+        Err(_) => default,
+    }
+}
 
 /// Runs `program` on `case` at `now_unix_ms`.
 pub(crate) fn run_native(

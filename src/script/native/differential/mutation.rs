@@ -57,7 +57,7 @@ const EXCHANGES: &[(&str, &str)] = &[
 ];
 
 /// The mutants of a script, each with a word about what was done.
-fn mutants(body: &str) -> Vec<(String, String)> {
+pub(crate) fn mutants(body: &str) -> Vec<(String, String)> {
     let mut mutants = Vec::new();
     for (from, to) in EXCHANGES {
         for (at, _) in body.match_indices(from) {
