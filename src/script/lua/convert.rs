@@ -141,7 +141,7 @@ fn reply_of_table(stack: &Stack, table: c_int, depth: usize) -> Reply {
 fn reply_of_tagged(stack: &Stack, tag: &str, depth: usize) -> Option<Reply> {
     let at = stack.top();
     match (tag, stack.kind(at)) {
-        ("err", Kind::String) => stack.string(at).map(|text| Reply::Error(line(text))),
+        ("err", Kind::String) => stack.string(at).map(|text| Reply::Error(error_line(text))),
         ("ok", Kind::String) => stack.string(at).map(|text| Reply::Status(line(text))),
         ("double", Kind::Number) => stack.number(at).map(Reply::Double),
         ("map", Kind::Table) => Some(map(stack, at, depth)),
@@ -209,6 +209,16 @@ fn line(text: &[u8]) -> Cow<'static, [u8]> {
         }
     };
     Cow::Owned(text[..end].iter().map(blanked).collect())
+}
+
+/// As [`line`], without line ends at the end: Redis trims them off errors alone.
+fn error_line(text: &[u8]) -> Cow<'static, [u8]> {
+    let text = text.split(|byte| *byte == 0).next().unwrap_or_default();
+    let end = text
+        .iter()
+        .rposition(|byte| !matches!(byte, b'\r' | b'\n'))
+        .map_or(0, |last| last + 1);
+    line(&text[..end])
 }
 
 /// The reply for a run that failed: the error table of the message handler is on top.
