@@ -14,6 +14,8 @@ pub mod instance;
 pub mod keyspace;
 pub mod program;
 pub mod pubsub;
+#[cfg(test)]
+mod real_redis;
 pub mod resp;
 pub mod script;
 pub mod server;

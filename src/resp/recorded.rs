@@ -1,17 +1,18 @@
 //! What Redis 7.0.15 answers to raw bytes, recorded, and the parser and encoder beside it.
 //!
 //! A row is what a client sends on a new connection, what it reads, and whether the server then
-//! waits or hangs up. The only commands are PING and ECHO. With `REAL_REDIS=host:port` in the
+//! waits or hangs up. The only commands are PING and ECHO. With `REAL_REDIS` in the
 //! environment the rows are also sent to that server, which checks the record itself.
 
 use std::io::{Read, Write};
-use std::net::{Shutdown, TcpStream};
+use std::net::Shutdown;
 
 use super::Protocol;
 use super::encode::encode;
 use super::hostile::hear;
 use super::reply::Reply;
 use super::request::{Limits, Parser};
+use crate::real_redis::RealRedis;
 
 /// What the server does after its answer.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -98,12 +99,11 @@ fn every_row_is_answered_the_same_when_cut_anywhere() {
 
 #[test]
 fn the_real_server_still_answers_as_recorded() {
-    let Ok(address) = std::env::var("REAL_REDIS") else {
-        eprintln!("skipped: REAL_REDIS names no server");
+    let Some(redis) = RealRedis::from_environment() else {
         return;
     };
     for (bytes, reply, _) in ROWS {
-        let mut stream = TcpStream::connect(&address).unwrap();
+        let mut stream = redis.connect();
         stream.write_all(bytes).unwrap();
         // The end of what the client says lets the server hang up, so nothing has to be timed.
         stream.shutdown(Shutdown::Write).unwrap();

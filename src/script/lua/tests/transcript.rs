@@ -2,8 +2,9 @@
 //!
 //! A paragraph is one script: its lines begin with `> `, `@ ` gives the number of keys, keys and
 //! arguments, `2 ` is the escaped reply in RESP2 and `3 ` the one in RESP3 where it differs.
-//! With `REAL_REDIS=host:port` the replies are first taken from that server and written back;
-//! its keys are flushed.
+//! With `REAL_REDIS` set the recorded replies are held against that server's, whose keys are
+//! flushed; with `UPDATE=1` beside it those that differ are written anew. Without it the files
+//! are only read.
 
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader, Read, Write as _};
@@ -13,6 +14,7 @@ use std::path::{Path, PathBuf};
 use super::keyspace::Keyspace;
 use super::vm;
 use crate::error::CommandError;
+use crate::real_redis::{RealRedis, is_update};
 use crate::resp::reply::Reply;
 use crate::script::lua::number::format_general;
 use crate::script::lua::{Pulse, Vm};
@@ -98,14 +100,9 @@ fn files() -> Vec<PathBuf> {
 
 #[test]
 fn scripts_are_answered_as_redis_answers_them() {
-    let real = std::env::var("REAL_REDIS").ok();
     let (mut cases, mut differences) = (0, String::new());
     for file in files() {
-        let mut paragraphs = parse(&std::fs::read_to_string(&file).unwrap());
-        if let Some(address) = &real {
-            record(address, &mut paragraphs);
-            std::fs::write(&file, print(&paragraphs)).unwrap();
-        }
+        let paragraphs = parse(&std::fs::read_to_string(&file).unwrap());
         let vm = vm();
         for paragraph in &paragraphs {
             let Paragraph::Case(case) = paragraph else {
@@ -133,6 +130,51 @@ fn scripts_are_answered_as_redis_answers_them() {
     }
     assert!(cases > 500, "only {cases} scripts were replayed");
     assert!(differences.is_empty(), "\n{differences}");
+}
+
+#[test]
+fn recorded_replies_are_still_those_of_a_real_server() {
+    let Some(redis) = RealRedis::from_environment() else {
+        return;
+    };
+    let mut judge = Judge::connect(&redis);
+    let (mut cases, mut differences) = (0, String::new());
+    for file in files() {
+        let mut paragraphs = parse(&std::fs::read_to_string(&file).unwrap());
+        let mut has_changed = false;
+        for paragraph in &mut paragraphs {
+            let Paragraph::Case(case) = paragraph else {
+                continue;
+            };
+            cases += 1;
+            let (resp2, resp3) = judge.replies(case);
+            if (&resp2, &resp3) == (&case.resp2, &case.resp3) {
+                continue;
+            }
+            let (script, recorded) = (&case.script, (&case.resp2, &case.resp3));
+            let found = (&resp2, &resp3);
+            writeln!(
+                differences,
+                "{script}\n  recorded {recorded:?}\n  redis {found:?}"
+            )
+            .unwrap();
+            (case.resp2, case.resp3) = (resp2, resp3);
+            has_changed = true;
+        }
+        if has_changed && is_update() {
+            std::fs::write(&file, print(&paragraphs)).unwrap();
+        }
+    }
+    eprintln!("{cases} scripts were put to the server");
+    assert!(differences.is_empty(), "\n{differences}");
+}
+
+#[test]
+fn a_file_is_printed_as_it_was_read() {
+    for file in files() {
+        let text = std::fs::read_to_string(&file).unwrap();
+        assert!(print(&parse(&text)) == text, "{}", file.display());
+    }
 }
 
 fn replay(vm: &Vm, case: &Case) -> Reply {
@@ -214,16 +256,34 @@ fn encode(reply: &Reply, version: u8) -> Vec<u8> {
     }
 }
 
-/// A connection to the server that is the judge.
-struct Server(BufReader<TcpStream>);
+/// Connections to the server that is the judge, in protocol version 2 and in 3.
+struct Judge([Connection; 2]);
 
-impl Server {
-    fn connect(address: &str, version: &str) -> Server {
-        let mut server = Server(BufReader::new(TcpStream::connect(address).unwrap()));
-        server.ask(&["HELLO", version]);
-        server
+impl Judge {
+    fn connect(redis: &RealRedis) -> Judge {
+        Judge(["2", "3"].map(|version| {
+            let mut connection = Connection(BufReader::new(redis.connect()));
+            connection.ask(&["HELLO", version]);
+            connection
+        }))
     }
 
+    /// The escaped replies to a script: in RESP2, and in RESP3 where it differs.
+    fn replies(&mut self, case: &Case) -> (String, Option<String>) {
+        let mut request = vec!["EVAL", &case.script];
+        request.extend(case.args.iter().map(String::as_str));
+        let [resp2, resp3] = self.0.each_mut().map(|connection| {
+            connection.ask(&["FLUSHALL"]);
+            escape(&connection.ask(&request))
+        });
+        let differing = (resp3 != resp2).then_some(resp3);
+        (resp2, differing)
+    }
+}
+
+struct Connection(BufReader<TcpStream>);
+
+impl Connection {
     fn ask(&mut self, words: &[&str]) -> Vec<u8> {
         let mut request = format!("*{}\r\n", words.len());
         for word in words {
@@ -254,22 +314,5 @@ impl Server {
             _ => {}
         }
         bytes
-    }
-}
-
-fn record(address: &str, paragraphs: &mut [Paragraph]) {
-    let mut servers = [Server::connect(address, "2"), Server::connect(address, "3")];
-    for paragraph in paragraphs {
-        let Paragraph::Case(case) = paragraph else {
-            continue;
-        };
-        let mut request = vec!["EVAL", &case.script];
-        request.extend(case.args.iter().map(String::as_str));
-        let [resp2, resp3] = servers.each_mut().map(|server| {
-            server.ask(&["FLUSHALL"]);
-            escape(&server.ask(&request))
-        });
-        case.resp3 = (resp3 != resp2).then_some(resp3);
-        case.resp2 = resp2;
     }
 }

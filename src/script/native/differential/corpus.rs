@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use super::real::RealServer;
 use super::{Case, Memory, NOW_UNIX_MS, Observed, Seed, Timing, case_count, run_native};
+use crate::real_redis::is_update;
 use crate::script::native::Program;
 
 /// A script and the name of its file.
@@ -109,7 +110,7 @@ fn native_scripts_answer_as_the_recorded_server_did() {
     let mut server = RealServer::from_environment();
     let scripts = native_corpus();
     if let Some(server) = &mut server
-        && std::env::var_os("UPDATE").is_some()
+        && is_update()
     {
         let text: String = scripts
             .iter()
@@ -135,7 +136,6 @@ fn native_scripts_answer_as_the_recorded_server_did() {
 #[test]
 fn native_scripts_agree_with_a_real_server() {
     let Some(mut server) = RealServer::from_environment() else {
-        eprintln!("skipped: REAL_REDIS names no server");
         return;
     };
     let corpus = native_corpus();

@@ -3,7 +3,7 @@
 //! [`Case`] is a keyspace with KEYS and ARGV, drawn at random for a script; [`Memory`] is the
 //! small keyspace that scripts of a test reach; [`Observed`] is what is left to compare: the
 //! reply and the keyspace. The tests here compare with a real server where `REAL_REDIS` names
-//! one (`host:port`), else with what it answered when `tests/scripts/native-cases.txt` was
+//! one, else with what it answered when `tests/scripts/native-cases.txt` was
 //! written. The corpus is `tests/scripts/locks`. `CASES=n` sets how many cases a test runs.
 
 mod case;

@@ -4,22 +4,22 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 
 use super::{Case, Held, KEY_NAMES, Observed};
+use crate::real_redis::RealRedis;
 use crate::resp::reply::Reply;
 
 pub(super) struct RealServer {
     stream: BufReader<TcpStream>,
+    /// Ends with the last case.
+    _redis: RealRedis,
 }
 
 impl RealServer {
     /// The server that `REAL_REDIS` names.
     pub(super) fn from_environment() -> Option<RealServer> {
-        let address = std::env::var("REAL_REDIS").ok()?;
-        let stream = TcpStream::connect(&address).expect("REAL_REDIS is host:port of a server");
-        stream
-            .set_nodelay(true)
-            .expect("a socket takes TCP_NODELAY");
+        let redis = RealRedis::from_environment()?;
         Some(RealServer {
-            stream: BufReader::new(stream),
+            stream: BufReader::new(redis.connect()),
+            _redis: redis,
         })
     }
 
