@@ -5,6 +5,7 @@ mod hostile;
 mod library;
 mod limits;
 mod locks;
+mod readme;
 mod scripts;
 mod startup;
 mod support;
