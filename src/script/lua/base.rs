@@ -250,7 +250,12 @@ unsafe extern "C-unwind" fn pcall(state: *mut ffi::lua_State) -> c_int {
             return 2;
         }
         let arguments = ffi::lua_gettop(state) - 1;
-        if ffi::lua_pcall(state, arguments, ffi::LUA_MULTRET, 0) == ffi::LUA_OK {
+        let status = ffi::lua_pcall(state, arguments, ffi::LUA_MULTRET, 0);
+        // The results of the call may have filled the stack to its last place.
+        if ffi::lua_checkstack(state, 2) == 0 {
+            return ffi::luaL_error(state, c"stack overflow".as_ptr());
+        }
+        if status == ffi::LUA_OK {
             ffi::lua_pushboolean(state, 1);
             ffi::lua_insert(state, 1);
             return ffi::lua_gettop(state);
