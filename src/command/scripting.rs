@@ -255,7 +255,7 @@ fn pulse<'a>(instance: &'a Instance, running: &'a Running) -> impl Fn() -> Pulse
             fiber::pause();
             slice.set(Stopwatch::start());
         }
-        if running.is_killed() {
+        if running.is_killed() || instance.is_stopping() {
             Pulse::Kill
         } else {
             Pulse::Continue
@@ -348,6 +348,8 @@ thread_local! {
 /// borrowed meanwhile: a script may pause in there.
 fn with_vm<R>(instance: &Instance, act: impl FnOnce(&Vm) -> R) -> Result<R, CommandError> {
     let epoch = instance.scripts.epoch();
+    let limit_bytes = instance.config.settings.lua_memory_limit();
+    let memory_bytes = usize::try_from(limit_bytes).unwrap_or(usize::MAX);
     let known = VMS.with_borrow(|vms| vms.get(&instance.number).cloned());
     let vm = match known {
         Some((vm, known_epoch)) if known_epoch == epoch => vm,
@@ -356,12 +358,11 @@ fn with_vm<R>(instance: &Instance, act: impl FnOnce(&Vm) -> R) -> Result<R, Comm
             vm
         }
         None => {
-            let limit_bytes = instance.config.settings.lua_memory_limit();
-            let memory_bytes = usize::try_from(limit_bytes).unwrap_or(usize::MAX);
             let vm = Vm::new(VmLimits { memory_bytes });
             Rc::new(vm?)
         }
     };
+    vm.limit_memory(memory_bytes);
     // Once it stops, its Lua is forgotten on each thread, and a new one would stay.
     if !instance.is_stopping() {
         VMS.with_borrow_mut(|vms| vms.insert(instance.number, (Rc::clone(&vm), epoch)));

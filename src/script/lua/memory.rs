@@ -11,7 +11,7 @@ use std::ffi::c_void;
 /// Bytes in use, bytes allowed, and whether the limit applies at the moment.
 pub(super) struct Memory {
     used_bytes: Cell<usize>,
-    limit_bytes: usize,
+    limit_bytes: Cell<usize>,
     native_depth: Cell<u32>,
     refuses_all: Cell<bool>,
 }
@@ -21,10 +21,15 @@ impl Memory {
     pub(super) fn new(limit_bytes: usize) -> Memory {
         Memory {
             used_bytes: Cell::new(0),
-            limit_bytes,
+            limit_bytes: Cell::new(limit_bytes),
             native_depth: Cell::new(0),
             refuses_all: Cell::new(false),
         }
+    }
+
+    /// Allows another number of bytes from now on.
+    pub(super) fn limit(&self, limit_bytes: usize) {
+        self.limit_bytes.set(limit_bytes);
     }
 
     /// From here to the matching [`Memory::leave_native`] no allocation is refused.
@@ -49,7 +54,7 @@ impl Memory {
 
     /// Whether more is in use than the limit allows.
     pub(super) fn is_exceeded(&self) -> bool {
-        self.used_bytes.get() > self.limit_bytes
+        self.used_bytes.get() > self.limit_bytes.get()
     }
 
     /// Whether every request from Lua's own code is refused from now on.
@@ -71,7 +76,7 @@ impl Memory {
             .get()
             .saturating_sub(old_bytes)
             .saturating_add(new_bytes);
-        !self.refuses_all.get() && after <= self.limit_bytes
+        !self.refuses_all.get() && after <= self.limit_bytes.get()
     }
 }
 

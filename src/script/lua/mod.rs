@@ -199,6 +199,11 @@ impl Vm {
         });
     }
 
+    /// Lets the values of the state take up to `bytes` from now on.
+    pub fn limit_memory(&self, bytes: usize) {
+        self.host.memory.limit(bytes);
+    }
+
     /// Bytes of Lua values at the moment, for INFO.
     pub fn used_memory_bytes(&self) -> usize {
         self.host.memory.used_bytes()
