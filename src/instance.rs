@@ -115,11 +115,15 @@ impl Instance {
         self.changed_settings.notify_waiters();
     }
 
-    /// Waits until CONFIG SET has changed something, or the server stops.
-    pub async fn settings_changed(&self) {
-        tokio::select! {
-            () = self.changed_settings.notified() => {}
-            () = self.stopping() => {}
+    /// Waits until CONFIG SET has changed something since this call, or the server stops. Call it
+    /// before looking at a setting, or a change in between goes unheard.
+    pub fn settings_changed(&self) -> impl Future<Output = ()> + '_ {
+        let changed = self.changed_settings.notified();
+        async move {
+            tokio::select! {
+                () = changed => {}
+                () = self.stopping() => {}
+            }
         }
     }
 

@@ -19,8 +19,9 @@ pub(super) fn start(instance: &Arc<Instance>, workers: &Arc<Workers>, guard: Tas
         tokio::task::spawn_local(async move {
             let _guard = guard;
             while !instance.is_stopping() {
+                let changed = instance.settings_changed();
                 let Some(timeout_s) = instance.config.settings.timeout_s() else {
-                    instance.settings_changed().await;
+                    changed.await;
                     continue;
                 };
                 close_idle(&instance, timeout_s);
