@@ -177,6 +177,11 @@ fn bind_unix(
     Ok(listener)
 }
 
+/// `protected-mode`: without a password, only peers on this machine are served.
+fn is_protected_from(settings: &Settings, address: &Address) -> bool {
+    settings.protected_mode() && !settings.has_password() && !address.is_local()
+}
+
 /// Lets connections of one listening socket in.
 struct Door {
     instance: Arc<Instance>,
@@ -274,7 +279,7 @@ impl Door {
             stats.connections_rejected.add(1);
             return Some(AdmissionError::TooManyClients);
         }
-        if settings.protected_mode() && !settings.has_password() && !address.is_local() {
+        if is_protected_from(settings, address) {
             stats.connections_rejected.add(1);
             return Some(AdmissionError::Protected);
         }
@@ -307,5 +312,45 @@ impl Door {
                 drop(guard);
             });
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+
+    fn tcp(peer: &str) -> Address {
+        Address::Tcp {
+            peer: SocketAddr::new(peer.parse().unwrap(), 50_000),
+            local: SocketAddr::from(([192, 0, 2, 1], 6379)),
+        }
+    }
+
+    #[test]
+    fn only_strangers_without_a_password_to_show_are_kept_out() {
+        let config = Config::load(&[], &mut io::empty()).unwrap().config;
+        let settings = &config.settings;
+        let strangers = ["192.0.2.7", "10.0.0.1", "2001:db8::7", "::ffff:192.0.2.7"].map(tcp);
+        let at_home = ["127.0.0.1", "127.8.8.8", "::1", "::ffff:127.0.0.1"].map(tcp);
+        assert!(
+            strangers
+                .iter()
+                .all(|peer| is_protected_from(settings, peer))
+        );
+        assert!(!at_home.iter().any(|peer| is_protected_from(settings, peer)));
+        assert!(!is_protected_from(
+            settings,
+            &Address::Unix("/run/lock.sock".into())
+        ));
+        for (name, value) in [("protected-mode", "no"), ("requirepass", "hush")] {
+            let config = Config::load(&[], &mut io::empty()).unwrap().config;
+            config.set(&[(name.as_bytes(), value.as_bytes())]).unwrap();
+            assert!(
+                !strangers
+                    .iter()
+                    .any(|peer| is_protected_from(&config.settings, peer))
+            );
+        }
     }
 }
