@@ -50,7 +50,11 @@ fn no_lock_ever_has_two_holders() {
             assert!(!holders[lock].swap(true, Ordering::SeqCst), "{key}");
             std::thread::yield_now();
             // A token that is not the holder's releases nothing.
-            let body = if turn % 3 == 0 { &release_in_lua } else { release };
+            let body = if turn % 3 == 0 {
+                &release_in_lua
+            } else {
+                release
+            };
             let wrong = client.call(&["EVAL", body, "1", &key, "nobody"]);
             assert_eq!(wrong, integer(0));
             assert!(holders[lock].swap(false, Ordering::SeqCst), "{key}");

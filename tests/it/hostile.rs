@@ -249,7 +249,8 @@ fn a_web_browser_reaches_no_command() {
 fn random_bytes_on_many_connections_harm_nobody() {
     let server = start(&[("io-threads", "2")]);
     let mut random = Random(0x5eed_1234_abcd_0001);
-    let sample = b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$5\r\nvalue\r\n*1\r\n$4\r\nPING\r\n*3\r\n$4\r\nEVAL\r\n\
+    let sample =
+        b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$5\r\nvalue\r\n*1\r\n$4\r\nPING\r\n*3\r\n$4\r\nEVAL\r\n\
                    $8\r\nreturn 1\r\n$1\r\n0\r\n*2\r\n$9\r\nSUBSCRIBE\r\n$1\r\nc\r\nPING\r\n";
     for round in 0..200 {
         let mut bytes = if round % 2 == 0 {
@@ -259,7 +260,11 @@ fn random_bytes_on_many_connections_harm_nobody() {
         };
         // Of a well-formed pipeline a few bytes are replaced, removed or doubled.
         for _ in 0..random.below(8) {
-            let Some(at) = bytes.len().checked_sub(1).map(|last| random.below(last + 1)) else {
+            let Some(at) = bytes
+                .len()
+                .checked_sub(1)
+                .map(|last| random.below(last + 1))
+            else {
                 break;
             };
             match random.below(3) {

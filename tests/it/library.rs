@@ -164,7 +164,10 @@ fn the_lua_of_a_stopped_instance_is_freed_while_the_others_go_on() {
             let cluster = Cluster::start(5, &Options::manual_clock()).unwrap();
             let before = resident_bytes();
             // Code that stays compiled.
-            let body = format!("local s = '{}' return #s + tonumber('0')", "x".repeat(2 * MIB));
+            let body = format!(
+                "local s = '{}' return #s + tonumber('0')",
+                "x".repeat(2 * MIB)
+            );
             for address in cluster.addresses() {
                 let reply = open(address).call(&["EVAL", &body, "0"]).to_string();
                 assert_eq!(reply, format!(":{}", 2 * MIB));

@@ -233,10 +233,7 @@ fn a_client_without_the_password_may_send_little() {
         let mut stranger = connect(&server);
         assert_eq!(stranger.ask("GET k"), "-NOAUTH Authentication required.");
         stranger.send_raw(bytes);
-        assert_eq!(
-            stranger.next(),
-            format!("-ERR Protocol error: {wrong}")
-        );
+        assert_eq!(stranger.next(), format!("-ERR Protocol error: {wrong}"));
         assert_eq!(stranger.next(), "closed");
     }
     let mut friend = connect(&server);
@@ -264,7 +261,10 @@ fn keepalive_s(client: &mut Connection) -> Option<u64> {
         .find_map(|word| word.strip_prefix("fd="))
         .and_then(|number| number.parse().ok())
         .expect("CLIENT INFO names the descriptor");
-    #[expect(unsafe_code, reason = "the server's socket is known by its number alone")]
+    #[expect(
+        unsafe_code,
+        reason = "the server's socket is known by its number alone"
+    )]
     // SAFETY: the connection lives while its client waits here, so the descriptor is open.
     let socket = unsafe { BorrowedFd::borrow_raw(descriptor) };
     let socket = SockRef::from(&socket);

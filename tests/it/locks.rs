@@ -39,10 +39,7 @@ fn acquire(connection: &mut Connection, key: &str, token: &str, ttl_ms: u64) -> 
 
 /// Whether it was held with this token.
 fn release(connection: &mut Connection, key: &str, token: &str) -> RedisResult<bool> {
-    Script::new(RELEASE)
-        .key(key)
-        .arg(token)
-        .invoke(connection)
+    Script::new(RELEASE).key(key).arg(token).invoke(connection)
 }
 
 fn extend(connection: &mut Connection, key: &str, token: &str, ttl_ms: u64) -> RedisResult<bool> {

@@ -208,9 +208,8 @@ fn a_taken_port_is_named_with_a_way_out() {
     let taken = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let port = taken.local_addr().unwrap().port();
     let words = ["--bind", "127.0.0.1", "--port", &port.to_string()];
-    let expected = format!(
-        "quintlock: cannot bind 127.0.0.1:{port}: address in use (try another --port)"
-    );
+    let expected =
+        format!("quintlock: cannot bind 127.0.0.1:{port}: address in use (try another --port)");
     assert_eq!(failure(&words), (Some(1), expected));
 
     // The same inside a cluster, whose first instances must not stay.
@@ -245,10 +244,7 @@ fn an_address_that_the_machine_does_not_have_is_named() {
 #[test]
 fn a_wrong_line_of_a_file_is_named_with_file_line_and_setting() {
     let directory = Directory::new();
-    let path = directory.write(
-        "wrong.conf",
-        "# a comment\nport 7777\n\nmaxclients many\n",
-    );
+    let path = directory.write("wrong.conf", "# a comment\nport 7777\n\nmaxclients many\n");
     let (code, told) = failure(&[text(&path)]);
     assert_eq!(code, Some(1));
     for part in [text(&path), "4", "maxclients many"] {
@@ -257,7 +253,12 @@ fn a_wrong_line_of_a_file_is_named_with_file_line_and_setting() {
     let path = directory.write("unknown.conf", "maxclient 10\n");
     let (code, told) = failure(&[text(&path)]);
     assert_eq!(code, Some(1));
-    for part in [text(&path), "1", "maxclient 10", "did you mean 'maxclients'?"] {
+    for part in [
+        text(&path),
+        "1",
+        "maxclient 10",
+        "did you mean 'maxclients'?",
+    ] {
         assert!(told.contains(part), "{part} is not in: {told}");
     }
 }
@@ -266,7 +267,10 @@ fn a_wrong_line_of_a_file_is_named_with_file_line_and_setting() {
 fn a_file_that_cannot_be_read_is_named() {
     let directory = Directory::new();
     let missing = directory.file("missing.conf");
-    let mut unreadable = vec![(missing, "No such file"), (directory.0.clone(), "directory")];
+    let mut unreadable = vec![
+        (missing, "No such file"),
+        (directory.0.clone(), "directory"),
+    ];
     let locked = directory.write("locked.conf", "port 7777\n");
     std::fs::set_permissions(&locked, PermissionsExt::from_mode(0)).unwrap();
     // To the superuser no file is locked.
@@ -378,7 +382,14 @@ fn a_cluster_ends_when_each_instance_was_shut_down() {
 fn a_unix_socket_has_its_permissions_and_goes_with_the_server() {
     let directory = Directory::new();
     let path = directory.file("lock.sock");
-    let words = ["--port", "0", "--unixsocket", text(&path), "--unixsocketperm", "750"];
+    let words = [
+        "--port",
+        "0",
+        "--unixsocket",
+        text(&path),
+        "--unixsocketperm",
+        "750",
+    ];
     let mut running = Running::start(&words);
     assert_eq!(running.ready(), text(&path));
     let mode = std::fs::metadata(&path).unwrap().permissions().mode();
@@ -424,7 +435,14 @@ fn the_log_goes_to_the_logfile_at_the_level_that_is_asked_for() {
     let path = directory.file("server.log");
     let log = || std::fs::read_to_string(&path).unwrap_or_default();
     let port = free_port().to_string();
-    let words = ["--bind", "127.0.0.1", "--port", &port, "--logfile", text(&path)];
+    let words = [
+        "--bind",
+        "127.0.0.1",
+        "--port",
+        &port,
+        "--logfile",
+        text(&path),
+    ];
     let mut running = Running::start(&words);
     eventually("the log says that it is ready", || log().contains(READY));
     let address: SocketAddr = format!("127.0.0.1:{port}").parse().unwrap();
