@@ -93,8 +93,9 @@ pub(super) struct ClusterWords {
 
 /// Say whether a Lua script runs natively or in the interpreter
 ///
-/// A script of a known lock shape (acquire, release if mine, extend if mine) runs
-/// without the Lua interpreter; any other runs in it, with the same result.
+/// A script in the native subset of Lua, as lock scripts are (acquire, release if
+/// mine, extend if mine), runs without the interpreter; any other runs in it, with
+/// the same result. For the others the reason is shown.
 #[derive(Args)]
 #[command(verbatim_doc_comment)]
 pub(super) struct ExplainWords {
