@@ -64,6 +64,7 @@ pub mod cluster;
 pub mod command;
 pub mod config;
 pub mod error;
+pub mod fiber;
 pub mod gate;
 pub mod glob;
 pub mod info;

@@ -11,14 +11,15 @@ use crate::command::args;
 use crate::command::table::{self, Flags};
 use crate::command::{Access, Caller, CommandResult, Context, Outcome, dispatch};
 use crate::error::{CommandError, ScriptError};
+use crate::fiber;
 use crate::gate::Hold;
 use crate::instance::Instance;
 use crate::resp::reply::Reply;
+use crate::script::Calls;
 use crate::script::cache::{self, Running, Script, Source};
 use crate::script::lua::{Pulse, Vm, VmLimits};
 use crate::script::native::Program;
 use crate::script::shebang::{self, ScriptFlags};
-use crate::script::{Calls, fiber};
 
 /// How long a Lua script keeps its thread before the thread looks after other connections.
 const SLICE: Duration = Duration::from_millis(2);

@@ -5,7 +5,6 @@
 //! the keyspace stands still. Both reach commands through [`Calls`] and nothing else.
 
 pub mod cache;
-pub mod fiber;
 pub mod lua;
 pub mod native;
 pub mod shebang;

@@ -7,11 +7,11 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use crate::command::{Access, Context, Outcome, dispatch};
+use crate::fiber::{self, Fiber};
 use crate::gate::{Hold, Whole};
 use crate::instance::Instance;
 use crate::resp::encode::encode;
 use crate::resp::request::{Limits, Parser, Progress};
-use crate::script::fiber::{self, Fiber};
 use crate::server::connection::{Connection, FLUSH_BYTES, State};
 use crate::session::{OwnedRequest, Session};
 

@@ -31,17 +31,8 @@ pub(super) const ARROWS: &[(&str, &[&str])] = &[
     (
         "server",
         &[
-            "client",
-            "clock",
-            "command",
-            "config",
-            "error",
-            "gate",
-            "instance",
-            "keyspace",
-            "resp",
-            "script::fiber",
-            "session",
+            "client", "clock", "command", "config", "error", "fiber", "gate", "instance",
+            "keyspace", "resp", "session",
         ],
     ),
     // Commands, and what a server shows of itself.
@@ -52,6 +43,7 @@ pub(super) const ARROWS: &[(&str, &[&str])] = &[
             "client",
             "clock",
             "error",
+            "fiber",
             "gate",
             "glob",
             "info",
@@ -113,7 +105,7 @@ pub(super) const ARROWS: &[(&str, &[&str])] = &[
 /// Words that stand for a crate or a part of one, and the places that may name it.
 pub(super) const CRATES: &[(&str, &[&str])] = &[
     ("mlua::", &["src/script/lua/"]),
-    ("corosensei::", &["src/script/fiber.rs"]),
+    ("corosensei::", &["src/fiber.rs"]),
     ("redis_protocol::", &["src/resp/"]),
     (
         "tokio::",
