@@ -35,6 +35,7 @@ pub(super) const GLOBALS: &[(&CStr, ffi::lua_CFunction)] = &[
     (c"rawget", rawget),
     (c"rawset", rawset),
     (c"setmetatable", setmetatable),
+    (c"xpcall", xpcall),
     (c"__redis__err__handler", describe_error),
 ];
 
@@ -251,10 +252,7 @@ unsafe extern "C-unwind" fn pcall(state: *mut ffi::lua_State) -> c_int {
         }
         let arguments = ffi::lua_gettop(state) - 1;
         let status = ffi::lua_pcall(state, arguments, ffi::LUA_MULTRET, 0);
-        // The results of the call may have filled the stack to its last place.
-        if ffi::lua_checkstack(state, 2) == 0 {
-            return ffi::luaL_error(state, c"stack overflow".as_ptr());
-        }
+        ensure_room(state);
         if status == ffi::LUA_OK {
             ffi::lua_pushboolean(state, 1);
             ffi::lua_insert(state, 1);
@@ -269,6 +267,31 @@ unsafe extern "C-unwind" fn pcall(state: *mut ffi::lua_State) -> c_int {
         ffi::lua_pushboolean(state, 0);
         ffi::lua_insert(state, -2);
         2
+    }
+}
+
+/// As Lua's own, which writes its answer past the end of a full stack.
+unsafe extern "C-unwind" fn xpcall(state: *mut ffi::lua_State) -> c_int {
+    // SAFETY: as above.
+    unsafe {
+        ffi::luaL_checkany(state, 2);
+        ffi::lua_settop(state, 2);
+        ffi::lua_insert(state, 1);
+        let status = ffi::lua_pcall(state, 0, ffi::LUA_MULTRET, 1);
+        ensure_room(state);
+        ffi::lua_pushboolean(state, c_int::from(status == ffi::LUA_OK));
+        ffi::lua_replace(state, 1);
+        ffi::lua_gettop(state)
+    }
+}
+
+/// The results of a call may have filled the stack to its last place.
+unsafe fn ensure_room(state: *mut ffi::lua_State) {
+    // SAFETY: nothing is owned where this jumps.
+    unsafe {
+        if ffi::lua_checkstack(state, 2) == 0 {
+            ffi::luaL_error(state, c"stack overflow".as_ptr());
+        }
     }
 }
 
