@@ -28,7 +28,12 @@ pub fn serve(options: ServerOptions) -> Result<(), CliError> {
     for warning in warnings {
         tracing::warn!("{warning}");
     }
-    raise_descriptor_limit(config.settings.maxclients());
+    if let Some(clients) = raise_descriptor_limit(config.settings.maxclients()) {
+        tracing::warn!(
+            "the system's limit on open files allows {clients} clients, fewer than maxclients \
+             (raise `ulimit -n`, or lower --maxclients)"
+        );
+    }
     let signals = Signals::catch()?;
     let server = Server::start_with(config, Clock::system())?;
     let place = describe(&server);
@@ -53,7 +58,8 @@ pub fn serve_cluster(options: ClusterOptions) -> Result<(), CliError> {
         .instances
         .iter()
         .map(|config| config.settings.maxclients());
-    raise_descriptor_limit(clients.sum());
+    // Five times maxclients is more than a test needs: no reason to warn if it cannot be had.
+    let _ = raise_descriptor_limit(clients.sum());
     let signals = Signals::catch()?;
     let cluster = Cluster::start_with(options.instances, Clock::system)?;
     let text = match options.announcement {
@@ -156,26 +162,25 @@ impl Signals {
     }
 }
 
-/// Lets the process open a descriptor for each client, as far as the system allows.
-fn raise_descriptor_limit(clients: u32) {
+/// Lets the process open a descriptor for each client, as far as the system allows; tells how many
+/// clients there can be if that is fewer.
+fn raise_descriptor_limit(clients: u32) -> Option<u64> {
     /// Descriptors that are not clients': files, listening sockets, event queues.
     const OTHERS: u64 = 64;
     let wanted = u64::from(clients) + OTHERS;
     let limit = getrlimit(Resource::Nofile);
-    if limit.current.is_none_or(|current| current >= wanted) {
-        return;
-    }
-    let current = limit.maximum.map_or(wanted, |maximum| wanted.min(maximum));
+    let current = limit.current.unwrap_or(u64::MAX);
+    let reachable = limit.maximum.unwrap_or(u64::MAX).min(wanted);
     let raised = Rlimit {
-        current: Some(current),
+        current: Some(reachable),
         maximum: limit.maximum,
     };
-    if setrlimit(Resource::Nofile, raised).is_err() || current < wanted {
-        tracing::warn!(
-            "the system allows {current} open files, fewer than maxclients needs \
-             (raise `ulimit -n`, or lower --maxclients)"
-        );
-    }
+    let allowed = if current < reachable && setrlimit(Resource::Nofile, raised).is_ok() {
+        reachable
+    } else {
+        current
+    };
+    (allowed < wanted).then(|| allowed.saturating_sub(OTHERS))
 }
 
 async fn all_stopping(servers: &[Server]) {
