@@ -195,7 +195,7 @@ fn stop(cluster: &Cluster, indexes: &[usize]) {
 }
 
 fn five() -> Cluster {
-    Cluster::start(5, &Options::manual_clock()).unwrap()
+    Cluster::start(5, &Options::manual_clock()).expect("five instances start")
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The integration tests: one binary, one module a topic.
 
 mod concurrency;
+mod endless_scripts;
 mod hostile;
 mod library;
 mod limits;

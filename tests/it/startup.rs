@@ -1,152 +1,20 @@
 //! The program as a user starts it: what it says, how it fails, and how it ends.
 
-use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::path::Path;
+use std::process::Stdio;
 use std::sync::mpsc;
 
-use rustix::process::{Pid, Signal};
+use rustix::process::Signal;
 
 use crate::support::client::{Connection, REPLY_WAIT};
+use crate::support::program::{
+    Directory, READY, Running, failure, free_port, program, run, serve, text,
+};
 use crate::support::service::eventually;
-
-const READY: &str = "Ready to accept connections on ";
-
-/// The program, running. It is killed when it is dropped.
-struct Running {
-    child: Child,
-    lines: mpsc::Receiver<String>,
-}
-
-impl Running {
-    fn start<A: AsRef<OsStr>>(arguments: &[A]) -> Running {
-        let mut child = program(arguments)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::inherit())
-            .spawn()
-            .expect("the program starts");
-        let out = child.stdout.take().expect("its output is piped");
-        let (sender, lines) = mpsc::channel();
-        std::thread::spawn(move || {
-            for line in BufReader::new(out).lines().map_while(Result::ok) {
-                let _ = sender.send(line);
-            }
-        });
-        Running { child, lines }
-    }
-
-    fn line(&self) -> String {
-        self.lines.recv_timeout(REPLY_WAIT).expect("a line in time")
-    }
-
-    /// What the ready line says behind its fixed words.
-    fn ready(&self) -> String {
-        loop {
-            let line = self.line();
-            if let Some((_, place)) = line.split_once(READY) {
-                return place.to_owned();
-            }
-        }
-    }
-
-    fn signal(&self, signal: Signal) {
-        rustix::process::kill_process(Pid::from_child(&self.child), signal)
-            .expect("the child can be signalled");
-    }
-
-    /// Waits for its end and tells the exit code.
-    fn exit_code(&mut self) -> Option<i32> {
-        let mut status = None;
-        eventually("the program ends", || {
-            status = self.child.try_wait().expect("the child can be waited for");
-            status.is_some()
-        });
-        status.and_then(|status| status.code())
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn program<A: AsRef<OsStr>>(arguments: &[A]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_quintlock"));
-    command.args(arguments).stdin(Stdio::null());
-    command
-}
-
-/// Runs the program to its end.
-fn run<A: AsRef<OsStr>>(arguments: &[A]) -> Output {
-    program(arguments).output().expect("the program runs")
-}
-
-/// Runs the program, which must fail to start, and returns its exit code and its only line.
-fn failure<A: AsRef<OsStr>>(arguments: &[A]) -> (Option<i32>, String) {
-    let output = run(arguments);
-    let told = String::from_utf8(output.stderr).expect("a message is text");
-    assert_eq!(output.stdout, b"", "a failure is told on standard error");
-    assert_eq!(told.lines().count(), 1, "{told}");
-    (output.status.code(), told.trim_end().to_owned())
-}
-
-/// A directory of this test's own, removed when dropped.
-struct Directory(PathBuf);
-
-impl Directory {
-    fn new() -> Directory {
-        static NEXT: AtomicU32 = AtomicU32::new(0);
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let name = format!("quintlock-startup-{}-{number}", std::process::id());
-        let path = std::env::temp_dir().join(name);
-        std::fs::create_dir(&path).expect("a new directory");
-        Directory(path)
-    }
-
-    fn file(&self, name: &str) -> PathBuf {
-        self.0.join(name)
-    }
-
-    fn write(&self, name: &str, text: &str) -> PathBuf {
-        let path = self.file(name);
-        std::fs::write(&path, text).expect("a file can be written");
-        path
-    }
-}
-
-impl Drop for Directory {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
-
-fn text(path: &Path) -> &str {
-    path.to_str().expect("a path of plain letters")
-}
-
-/// A port that was free a moment ago.
-fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    listener.local_addr().expect("its address").port()
-}
-
-/// A server on a free port, ready.
-fn serve(more: &[&str]) -> (Running, SocketAddr) {
-    let port = free_port().to_string();
-    let arguments = [&["--bind", "127.0.0.1", "--port", &port], more].concat();
-    let running = Running::start(&arguments);
-    let address = running.ready();
-    let address = address.split(',').next().unwrap_or_default();
-    let address = address.parse().expect("the ready line names the address");
-    (running, address)
-}
 
 fn ping(address: SocketAddr) -> String {
     let mut client = Connection::open(address).expect("the server accepts");
@@ -272,7 +140,7 @@ fn a_file_that_cannot_be_read_is_named() {
         (directory.0.clone(), "directory"),
     ];
     let locked = directory.write("locked.conf", "port 7777\n");
-    std::fs::set_permissions(&locked, PermissionsExt::from_mode(0)).unwrap();
+    std::fs::set_permissions(&locked, PermissionsExt::from_mode(0o0)).unwrap();
     // To the superuser no file is locked.
     if std::fs::read(&locked).is_err() {
         unreadable.push((locked, "denied"));
@@ -422,10 +290,12 @@ fn a_socket_file_left_by_a_killed_server_keeps_no_new_one_out() {
 
 fn ping_unix(path: &Path) -> String {
     let mut stream = UnixStream::connect(path).expect("the server accepts");
-    stream.set_read_timeout(Some(REPLY_WAIT)).unwrap();
-    stream.write_all(b"PING\r\n").unwrap();
+    let limited = stream.set_read_timeout(Some(REPLY_WAIT));
+    limited.expect("a limit above zero");
+    stream.write_all(b"PING\r\n").expect("the server reads");
     let mut reply = [0; 7];
-    stream.read_exact(&mut reply).unwrap();
+    let read = stream.read_exact(&mut reply);
+    read.expect("a reply in time");
     String::from_utf8_lossy(&reply).into_owned()
 }
 

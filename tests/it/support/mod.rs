@@ -8,6 +8,7 @@ pub(crate) mod client;
 pub(crate) mod frame;
 pub(crate) mod in_process;
 pub(crate) mod pattern;
+pub(crate) mod program;
 pub(crate) mod replay;
 pub(crate) mod service;
 pub(crate) mod target;
