@@ -6,6 +6,7 @@ mod hostile;
 mod library;
 mod limits;
 mod locks;
+mod native_and_lua;
 mod readme;
 mod scripts;
 mod startup;

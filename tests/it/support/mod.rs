@@ -10,6 +10,7 @@ pub(crate) mod in_process;
 pub(crate) mod pattern;
 pub(crate) mod program;
 pub(crate) mod replay;
+pub(crate) mod seed;
 pub(crate) mod service;
 pub(crate) mod target;
 pub(crate) mod transcript;
