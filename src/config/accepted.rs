@@ -29,6 +29,7 @@ const ACL: Support =
     Refused("access control lists are not supported, and without them everyone would have access");
 const ACL_LOG: Support = Inert("there are no access control lists");
 const GUARDED: Support = NotHonoured("protected settings cannot be changed while the server runs");
+const NO_DEBUG: Support = NotHonoured("there is no DEBUG command");
 const MODULES: Support = Inert("there are no modules");
 const NO_MEMORY_LIMIT: Support = NotHonoured("memory is not limited");
 const EVICTION: Support = Inert("no key is ever evicted");
@@ -214,6 +215,7 @@ pub(super) const ACCEPTED: &[Setting] = &[
     Setting::new("aclfile", Text, "", AtStart, ACL),
     Setting::new("acl-pubsub-default", Choice(&["allchannels", "resetchannels"]), "resetchannels", AtRuntime, ACL_LOG),
     Setting::new("acllog-max-len", LONG_COUNT, "128", AtRuntime, ACL_LOG),
+    Setting::new("enable-debug-command", ACCESS, "no", AtStart, NO_DEBUG),
     Setting::new("enable-protected-configs", ACCESS, "no", AtStart, GUARDED),
     Setting::new("enable-module-command", ACCESS, "no", AtStart, MODULES),
     Setting::new("maxmemory", MEMORY_ANY, "0", AtRuntime, NO_MEMORY_LIMIT),

@@ -25,8 +25,7 @@ use parking_lot::RwLock;
 
 pub use notify::NotifyFlags;
 pub use settings::{
-    Access, BindAddress, BindHost, ClientClass, LogLevel, Presence, Settings, SharedLogLevel,
-    TcpPort,
+    BindAddress, BindHost, ClientClass, LogLevel, Presence, Settings, SharedLogLevel, TcpPort,
 };
 pub use value::{Kind, OutputLimit, Value};
 

@@ -36,8 +36,6 @@ pub struct Settings {
     pub io_threads: usize,
     /// `logfile`: `None` for standard output.
     pub logfile: Option<PathBuf>,
-    /// `enable-debug-command`
-    pub enable_debug_command: Access,
     runtime: Runtime,
 }
 
@@ -77,17 +75,6 @@ pub enum TcpPort {
     SystemChosen,
     /// This port.
     Fixed(u16),
-}
-
-/// Who may use a guarded command.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Access {
-    /// No one.
-    Nobody,
-    /// Every client.
-    Everyone,
-    /// Clients on a loopback address or the Unix socket.
-    Local,
 }
 
 /// How much is logged, least important first.
@@ -153,11 +140,6 @@ impl Settings {
             tcp_backlog: table.count("tcp-backlog"),
             io_threads: table.count("io-threads") as usize,
             logfile: path(table.text("logfile")),
-            enable_debug_command: match table.choice("enable-debug-command") {
-                "yes" => Access::Everyone,
-                "local" => Access::Local,
-                _ => Access::Nobody,
-            },
             runtime: Runtime::default(),
         };
         settings.refresh(values);

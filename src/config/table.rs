@@ -83,13 +83,6 @@ pub(super) const HONOURED: &[Setting] = &[
         Honoured("how many databases SELECT can choose from"),
     ),
     Setting::new(
-        "enable-debug-command",
-        ACCESS,
-        "no",
-        AtStart,
-        Honoured("who may use DEBUG: `no` one, `yes` everyone, `local` connections"),
-    ),
-    Setting::new(
         "io-threads",
         Kind::Integer { min: 1, max: 128 },
         "1",

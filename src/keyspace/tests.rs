@@ -161,6 +161,8 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
     /// The model is a map from key to deadline that is asked with the same clock.
     #[test]
     fn behaves_as_a_map_with_deadlines(steps in prop::collection::vec(step(), 1..300)) {

@@ -239,6 +239,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(128))]
+
         /// The model is a sorted set of (tick, index).
         #[test]
         fn fires_each_timer_at_its_tick_and_never_a_removed_one(

@@ -170,7 +170,7 @@ fn is_told2(reply: &Reply, frame: &Frame2) -> bool {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1_000))]
+    #![proptest_config(ProptestConfig::with_cases(300))]
 
     #[test]
     fn requests_are_parsed_as_the_crate_parses_them(

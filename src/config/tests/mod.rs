@@ -176,8 +176,7 @@ fn a_setting_that_is_not_honoured_cannot_be_switched_on() {
 #[test]
 fn the_settings_of_the_start_are_typed() {
     let text = "bind 127.0.0.1 -::1 * ::* -lock.example\nport 0\nunixsocket /run/q.sock\n\
-                unixsocketperm 0770\ndatabases 3\ntcp-backlog 9\nio-threads 4\nlogfile q.log\n\
-                enable-debug-command local\n";
+                unixsocketperm 0770\ndatabases 3\ntcp-backlog 9\nio-threads 4\nlogfile q.log\n";
     let settings = load_text(text).unwrap().config.settings;
     let address = |host: &str| BindHost::Address(host.parse().unwrap());
     let hosts: Vec<_> = settings.bind.iter().map(|bind| bind.host.clone()).collect();
@@ -206,7 +205,6 @@ fn the_settings_of_the_start_are_typed() {
         (3, 9, 4)
     );
     assert_eq!(settings.logfile, Some(PathBuf::from("q.log")));
-    assert_eq!(settings.enable_debug_command, Access::Local);
     let defaults = Config::default().settings;
     assert_eq!(defaults.port, TcpPort::Fixed(6379));
     assert_eq!(
@@ -217,7 +215,6 @@ fn the_settings_of_the_start_are_typed() {
         ),
         (None, None, None)
     );
-    assert_eq!(defaults.enable_debug_command, Access::Nobody);
     assert!(defaults.io_threads >= 1);
 }
 
