@@ -33,6 +33,7 @@ pub struct KeyGuard<'a> {
     database: usize,
     hash: u64,
     key: &'a [u8],
+    now: BootTime,
     found: Option<u32>,
 }
 
@@ -92,6 +93,7 @@ impl<'a> KeyGuard<'a> {
             database,
             hash,
             key,
+            now,
             found,
         };
         if let Some(index) = found
@@ -139,7 +141,7 @@ impl<'a> KeyGuard<'a> {
         self.tell(event);
         match expiry {
             Expiry::Keep => {}
-            Expiry::Never => self.shard.set_deadline(index, None),
+            Expiry::Never => self.shard.set_deadline(index, None, self.now),
             Expiry::At(deadline) => self.expire_at(deadline),
         }
     }
@@ -147,7 +149,7 @@ impl<'a> KeyGuard<'a> {
     /// Gives the key, if it is there, a deadline.
     pub fn expire_at(&mut self, deadline: BootTime) {
         if let Some(index) = self.found {
-            self.shard.set_deadline(index, Some(deadline));
+            self.shard.set_deadline(index, Some(deadline), self.now);
             if let Some(due) = self.shard.next_due() {
                 self.slot.note_due(due, &self.keyspace.alarm);
             }
@@ -159,7 +161,7 @@ impl<'a> KeyGuard<'a> {
     pub fn persist(&mut self) -> bool {
         match self.found {
             Some(index) if self.shard.at(index).deadline.is_some() => {
-                self.shard.set_deadline(index, None);
+                self.shard.set_deadline(index, None, self.now);
                 self.tell(Event::Persist);
                 true
             }

@@ -123,14 +123,14 @@ impl Keyspace {
 
     /// Removes every key of one database.
     pub fn flush(&self, database: usize) {
-        for slot in self.made_slots(database) {
+        for (number, slot) in self.made_slots(database).iter().enumerate() {
             let mut shard = slot.shard.lock();
             if self.watched.is_listening() {
                 for (_, entry) in shard.entries_from(0) {
                     self.watched.tell(database, entry.key(), Event::Flushed);
                 }
             }
-            let emptied = std::mem::replace(&mut *shard, Shard::new());
+            let emptied = std::mem::replace(&mut *shard, Shard::new(phase(number)));
             drop(shard);
             drop(emptied);
         }
@@ -206,8 +206,8 @@ impl Keyspace {
     fn slots(&self, database: usize) -> &[Slot] {
         self.databases[database].shards.get_or_init(|| {
             (0..SHARDS)
-                .map(|_| Slot {
-                    shard: Mutex::new(Shard::new()),
+                .map(|number| Slot {
+                    shard: Mutex::new(Shard::new(phase(number))),
                     due: AtomicU64::new(u64::MAX),
                 })
                 .collect()
@@ -231,6 +231,12 @@ impl Slot {
             alarm.set(due);
         }
     }
+}
+
+/// By how many ticks the wheel of a shard runs ahead. Shards then move the entries of a slot one
+/// after the other: 256 ms apart on the level of a minute, evenly spread on those below.
+fn phase(shard: usize) -> u64 {
+    shard as u64 * 1027
 }
 
 /// The table uses a hash's lowest and highest bits; the shard is chosen by others.

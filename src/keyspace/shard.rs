@@ -17,11 +17,12 @@ pub(super) struct Shard {
 }
 
 impl Shard {
-    pub(super) fn new() -> Shard {
+    /// An empty shard whose wheel has this phase in ticks.
+    pub(super) fn new(phase: u64) -> Shard {
         Shard {
             table: HashTable::new(),
             slab: Slab::new(),
-            wheel: Wheel::new(),
+            wheel: Wheel::new(phase),
             timed: 0,
         }
     }
@@ -65,9 +66,12 @@ impl Shard {
     }
 
     /// Gives the entry another deadline, or none.
-    pub(super) fn set_deadline(&mut self, index: u32, deadline: Option<BootTime>) {
+    pub(super) fn set_deadline(&mut self, index: u32, deadline: Option<BootTime>, now: BootTime) {
         self.clear_deadline(index);
         if let Some(deadline) = deadline {
+            if self.timed == 0 {
+                self.wheel.catch_up(Tick::at_or_before(now));
+            }
             self.slab.at_mut(index).deadline = Some(deadline);
             self.wheel.insert(&mut self.slab, index);
             self.timed += 1;

@@ -13,6 +13,9 @@
 //! be stored, and the first occupied slot of the lowest occupied level is always the next to
 //! come.
 //!
+//! Many wheels turn side by side, one a shard. Each has a phase, a number of ticks by which it runs
+//! ahead, so that they do not all enter a slot of a high level, and move its entries, at one time.
+//!
 //! The wheel links entries that live elsewhere (see [`Nodes`]); it owns no memory but the list
 //! heads, made for a level when first used.
 
@@ -50,6 +53,10 @@ impl Tick {
     }
 }
 
+/// A tick with a wheel's phase: where its hands stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Turn(u64);
+
 /// The links that an entry lends the wheel.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Links {
@@ -72,7 +79,9 @@ pub(super) trait Nodes {
 
 /// See the module's text.
 pub(super) struct Wheel {
-    elapsed: Tick,
+    phase: u64,
+    /// The present tick, with the phase.
+    elapsed: Turn,
     levels: [Option<Box<Level>>; LEVELS],
 }
 
@@ -88,16 +97,25 @@ struct Place {
 }
 
 impl Wheel {
-    pub(super) fn new() -> Wheel {
+    /// A wheel that runs `phase` ticks ahead.
+    pub(super) fn new(phase: u64) -> Wheel {
         Wheel {
-            elapsed: Tick(0),
+            phase,
+            elapsed: Turn(phase),
             levels: Default::default(),
         }
     }
 
+    /// Moves an empty wheel to `now` at once: what is then inserted goes where it belongs, and not
+    /// where it belonged when the wheel last turned.
+    pub(super) fn catch_up(&mut self, now: Tick) {
+        debug_assert!(self.next_slot().is_none(), "nobody is left behind");
+        self.elapsed = self.elapsed.max(self.turn(now));
+    }
+
     /// Links the entry at `index`.
     pub(super) fn insert(&mut self, nodes: &mut impl Nodes, index: u32) {
-        let Place { level, slot } = self.place(nodes.tick(index));
+        let Place { level, slot } = self.place(self.turn(nodes.tick(index)));
         let level = self.levels[level].get_or_insert_with(|| {
             Box::new(Level {
                 occupied: 0,
@@ -125,7 +143,7 @@ impl Wheel {
             nodes.links(prev).next = next;
             return;
         }
-        let Place { level, slot } = self.place(nodes.tick(index));
+        let Place { level, slot } = self.place(self.turn(nodes.tick(index)));
         let Some(level) = self.levels[level].as_mut() else {
             debug_assert!(false, "a linked entry's level exists");
             return;
@@ -140,18 +158,19 @@ impl Wheel {
     /// Moves time forward towards `now` and unlinks the next entry whose tick has come; `None`
     /// when there is none left and `now` is reached.
     pub(super) fn pop_due(&mut self, nodes: &mut impl Nodes, now: Tick) -> Option<u32> {
-        while let Some((level, tick)) = self.next_slot() {
-            if tick > now {
+        let now = self.turn(now);
+        while let Some((level, turn)) = self.next_slot() {
+            if turn > now {
                 break;
             }
-            self.elapsed = self.elapsed.max(tick);
+            self.elapsed = self.elapsed.max(turn);
             if level == 0 {
-                let slot = (tick.0 as usize) % SLOTS;
+                let slot = (turn.0 as usize) % SLOTS;
                 let index = self.levels[0].as_ref()?.heads[slot];
                 self.remove(nodes, index);
                 return Some(index);
             }
-            self.cascade(nodes, level, tick);
+            self.cascade(nodes, level, turn);
         }
         self.elapsed = self.elapsed.max(now);
         None
@@ -159,12 +178,13 @@ impl Wheel {
 
     /// When the wheel next has something to do: an entry is due, or entries move down a level.
     pub(super) fn next_due(&self) -> Option<BootTime> {
-        self.next_slot().map(|(_, tick)| tick.start())
+        self.next_slot()
+            .map(|(_, turn)| Tick(turn.0.saturating_sub(self.phase)).start())
     }
 
     /// Moves the entries of a slot that time has entered to their lower levels.
-    fn cascade(&mut self, nodes: &mut impl Nodes, level: usize, tick: Tick) {
-        let slot = (tick.0 >> (SLOT_BITS as usize * level)) as usize % SLOTS;
+    fn cascade(&mut self, nodes: &mut impl Nodes, level: usize, turn: Turn) {
+        let slot = (turn.0 >> (SLOT_BITS as usize * level)) as usize % SLOTS;
         let Some(level) = self.levels[level].as_mut() else {
             return;
         };
@@ -177,8 +197,8 @@ impl Wheel {
         }
     }
 
-    /// The level and the first tick of the next occupied slot.
-    fn next_slot(&self) -> Option<(usize, Tick)> {
+    /// The level and the first turn of the next occupied slot.
+    fn next_slot(&self) -> Option<(usize, Turn)> {
         let (number, level) = self.levels.iter().enumerate().find_map(|(number, level)| {
             let level = level.as_ref()?;
             (level.occupied != 0).then_some((number, level))
@@ -186,17 +206,21 @@ impl Wheel {
         let shift = SLOT_BITS as usize * number;
         let slot = u64::from(level.occupied.trailing_zeros());
         let above = self.elapsed.0 >> shift >> SLOT_BITS << SLOT_BITS << shift;
-        Some((number, Tick(above | slot << shift)))
+        Some((number, Turn(above | slot << shift)))
     }
 
     /// Where an entry of this tick belongs. What is past is due now: time moves on only after
     /// the entries of the elapsed tick were taken out, so they are found at the same place.
-    fn place(&self, tick: Tick) -> Place {
-        let tick = tick.max(self.elapsed);
-        let differing = (self.elapsed.0 ^ tick.0) | (SLOTS as u64 - 1);
+    fn place(&self, turn: Turn) -> Place {
+        let turn = turn.max(self.elapsed);
+        let differing = (self.elapsed.0 ^ turn.0) | (SLOTS as u64 - 1);
         let level = (differing.ilog2() / SLOT_BITS) as usize;
-        let slot = (tick.0 >> (SLOT_BITS as usize * level)) as usize % SLOTS;
+        let slot = (turn.0 >> (SLOT_BITS as usize * level)) as usize % SLOTS;
         Place { level, slot }
+    }
+
+    fn turn(&self, tick: Tick) -> Turn {
+        Turn((tick.0 + self.phase).min(TICK_MAX))
     }
 }
 
@@ -244,9 +268,10 @@ mod tests {
         /// The model is a sorted set of (tick, index).
         #[test]
         fn fires_each_timer_at_its_tick_and_never_a_removed_one(
-            steps in prop::collection::vec(step(), 1..200)
+            phase in 0..1u64 << 20,
+            steps in prop::collection::vec(step(), 1..200),
         ) {
-            let mut wheel = Wheel::new();
+            let mut wheel = Wheel::new(phase);
             let mut timers = Timers(Vec::new());
             let mut model = BTreeSet::new();
             let mut now = 0u64;
@@ -289,7 +314,7 @@ mod tests {
 
     #[test]
     fn wakes_at_most_once_a_level_for_one_timer() {
-        let mut wheel = Wheel::new();
+        let mut wheel = Wheel::new(0);
         let mut timers = Timers(vec![(20_000_000, Links::NONE)]);
         wheel.insert(&mut timers, 0);
         let mut wakes = 0;
