@@ -15,6 +15,8 @@ const TOKENS: [&[u8]; 7] = [
     b"bin\0\xfe",
 ];
 
+/// No deadline is beyond the 292,000 years up to which it is kept to the microsecond: the two
+/// servers did not start at the same microsecond, so later ones are rounded apart.
 const MILLIS: [&str; 9] = [
     "100000",
     "30000",
@@ -23,12 +25,10 @@ const MILLIS: [&str; 9] = [
     "0",
     "-1",
     "1e5",
-    "9223372036854775807",
+    "9223372036854775808",
     "abc",
 ];
 
-/// None beyond the 292,000 years up to which a deadline is kept to the microsecond: the two
-/// servers did not start at the same microsecond.
 const SECONDS: [&str; 7] = ["100", "30", "1", "0", "-1", "3.5", "4000000000"];
 
 /// Keys, arguments and what is there before a run.

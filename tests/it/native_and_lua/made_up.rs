@@ -66,6 +66,7 @@ const EXPIRIES: &[&str] = &[
     "'EXAT', ARGV[5]",
     "'PXAT', ARGV[4]",
     "'PX', 0",
+    "'EX', '9223372036854775807'",
 ];
 
 const COMPARISONS: &[&str] = &[
