@@ -6,25 +6,37 @@
 //! drawn at random from fixed seeds. `CASES=n` runs n cases in each test instead of some
 //! thousands. A script that fails is cut down to what still fails before it is shown.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 
 use super::lua::{Pulse, Vm, VmLimits};
 use super::native::Program;
 use super::native::differential::{
-    Case, Held, Memory, NOW_UNIX_MS, Script, Seed, case_count, cases, made_up_script, mutants,
-    native_corpus,
+    Case, Held, Memory, NOW_UNIX_MS, Script, Seed, Timing, case_count, cases, made_up_script,
+    mutants, native_corpus, quoted, reply_text,
 };
 use super::{Calls, cache};
 use crate::error::CommandError;
 use crate::resp::reply::Reply;
 
 /// What one run shows to the outside.
-#[derive(Debug, PartialEq)]
+#[derive(PartialEq)]
 struct Run {
     reply: Reply,
     keyspace: Vec<Held>,
     /// Each call with its answer, in order.
     calls: Vec<(Vec<Vec<u8>>, Reply)>,
+}
+
+impl fmt::Display for Run {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shown = |reply| reply_text(reply, Timing::Exact);
+        writeln!(f, "{}\n  leaves {:?}", shown(&self.reply), self.keyspace)?;
+        for (args, answer) in &self.calls {
+            let words: Vec<String> = args.iter().map(|arg| quoted(arg)).collect();
+            writeln!(f, "  calls {} and hears {}", words.join(" "), shown(answer))?;
+        }
+        Ok(())
+    }
 }
 
 /// A keyspace that notes who calls.
@@ -131,14 +143,7 @@ impl Pair {
         let (body, case) = self.shrink(body.to_vec(), case.clone());
         let mut text = format!("{}\n{case:?}\n", String::from_utf8_lossy(&body));
         if let Some((native, lua)) = self.difference(&body, &case) {
-            for (way, run) in [("native", native), ("lua", lua)] {
-                let (reply, keyspace, calls) = (&run.reply, &run.keyspace, &run.calls);
-                writeln!(
-                    text,
-                    "{way}: {reply:?}\n  leaves {keyspace:?}\n  calls {calls:?}"
-                )
-                .expect("writing into memory");
-            }
+            write!(text, "native: {native}lua: {lua}").expect("writing into memory");
         }
         text
     }

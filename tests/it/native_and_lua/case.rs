@@ -1,6 +1,9 @@
 //! Cases: keys, arguments and a keyspace, drawn at random, and the requests they stand for.
 
+use std::fmt;
+
 use crate::support::seed::Seed;
+use crate::support::words::quoted;
 
 /// All keys there are.
 pub(super) const KEYS: [&[u8]; 5] = [b"lock:a", b"lock:b", b"{tag}c", b"", b"bin\0\r\n\xff"];
@@ -32,7 +35,7 @@ const MILLIS: [&str; 9] = [
 const SECONDS: [&str; 7] = ["100", "30", "1", "0", "-1", "3.5", "4000000000"];
 
 /// Keys, arguments and what is there before a run.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) struct Case {
     pub(super) database: usize,
     pub(super) keys: Vec<Vec<u8>>,
@@ -50,6 +53,23 @@ pub(super) enum Wrapping {
     Plain,
     ReadOnly,
     Transaction,
+}
+
+impl fmt::Debug for Case {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let words = |list: &[Vec<u8>]| {
+            let words: Vec<String> = list.iter().map(|word| quoted(word)).collect();
+            words.join(" ")
+        };
+        let (keys, argv) = (words(&self.keys), words(&self.argv));
+        let (database, wrapping) = (self.database, self.wrapping);
+        writeln!(f, "{wrapping:?} in database {database}")?;
+        write!(f, "KEYS {keys}\nARGV {argv}\nbefore")?;
+        for (key, value, ttl_ms) in &self.before {
+            write!(f, " {}={} {ttl_ms:?};", quoted(key), quoted(value))?;
+        }
+        write!(f, "\nthe clock moves by {} ms", self.advance_ms)
+    }
 }
 
 impl Case {

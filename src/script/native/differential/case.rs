@@ -1,9 +1,10 @@
 //! Random cases, and what can be compared after one.
 
+use super::show::quoted;
 use crate::resp::reply::Reply;
 
 /// A keyspace and the arguments of one run.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Case {
     pub(crate) keys: Vec<Vec<u8>>,
     pub(crate) argv: Vec<Vec<u8>>,
@@ -12,7 +13,7 @@ pub(crate) struct Case {
 }
 
 /// What a key holds.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub(crate) enum Held {
     Nothing,
     Text {
@@ -355,11 +356,12 @@ fn bytes_text(bytes: &[u8], timing: Timing) -> String {
         .and_then(|text| text.parse::<i64>().ok());
     match number.filter(|number| timing == Timing::Drifts && *number >= 40_000) {
         Some(number) => format!("'{}'", round(number)),
-        None => format!("'{}'", bytes.escape_ascii()),
+        None => quoted(bytes),
     }
 }
 
-fn reply_text(reply: &Reply, timing: Timing) -> String {
+/// A reply for people.
+pub(crate) fn reply_text(reply: &Reply, timing: Timing) -> String {
     match reply {
         Reply::Status(line) => format!("+{}", line.escape_ascii()),
         Reply::Error(line) => format!("-{}", line.escape_ascii()),

@@ -12,12 +12,14 @@ mod grammar;
 mod memory;
 mod mutation;
 mod real;
+mod show;
 
-pub(crate) use self::case::{Case, Held, KEY_NAMES, Observed, Seed, Timing};
+pub(crate) use self::case::{Case, Held, KEY_NAMES, Observed, Seed, Timing, reply_text};
 pub(crate) use self::corpus::{Script, cases, native_corpus};
 pub(crate) use self::grammar::made_up_script;
 pub(crate) use self::memory::Memory;
 pub(crate) use self::mutation::mutants;
+pub(crate) use self::show::quoted;
 
 use super::Program;
 
