@@ -375,3 +375,30 @@ fn with_vm<R>(instance: &Instance, act: impl FnOnce(&Vm) -> R) -> Result<R, Comm
 pub fn forget_vm(instance_number: u64) {
     VMS.with_borrow_mut(|vms| vms.remove(&instance_number));
 }
+
+#[cfg(test)]
+mod tests {
+    use super::table;
+    use crate::script::native::native_keys;
+
+    /// A native script holds the shards of its KEYS: it must know every key that a command touches.
+    #[test]
+    fn a_native_script_knows_a_commands_keys_as_the_table_does() {
+        let arguments: [&[u8]; 4] = [b"1", b"2", b"3", b"4"];
+        let mut known = 0;
+        for row in table::commands() {
+            let Some(keys) = native_keys(row.name.as_bytes()) else {
+                continue;
+            };
+            let request = [&[row.name.as_bytes()][..], &arguments].concat();
+            let in_table: Vec<usize> = row.keys_of(&request).collect();
+            let natively: Vec<usize> = (0..arguments.len())
+                .filter(|index| keys.contains(*index))
+                .map(|index| index + 1)
+                .collect();
+            assert_eq!(natively, in_table, "{}", row.name);
+            known += 1;
+        }
+        assert!(known > 25, "only {known} commands are native");
+    }
+}

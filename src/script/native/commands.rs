@@ -18,7 +18,7 @@ pub enum KeyPositions {
 
 impl KeyPositions {
     /// Whether the argument at `index` (the first is 0) is a key.
-    pub(super) fn contains(self, index: usize) -> bool {
+    pub fn contains(self, index: usize) -> bool {
         match self {
             KeyPositions::None => false,
             KeyPositions::First => index == 0,
