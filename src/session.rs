@@ -9,6 +9,7 @@ use bytes::Bytes;
 use crate::client::Client;
 use crate::pubsub::Kind;
 use crate::resp::Protocol;
+use crate::script::cache::LastScript;
 use crate::watch::{Dirty, WatchedKey};
 
 /// A request kept for later: its arguments, the command's name first.
@@ -28,6 +29,8 @@ pub struct Session {
     pub transaction: Option<Box<Transaction>>,
     /// Open from WATCH to EXEC, DISCARD or UNWATCH.
     pub watch: Option<Box<Watch>>,
+    /// The script it ran last.
+    pub last_script: LastScript,
     /// Made with the first subscription.
     pub subscriptions: Option<Box<Subscriptions>>,
 }
@@ -101,6 +104,7 @@ impl Session {
             is_authenticated,
             transaction: None,
             watch: None,
+            last_script: LastScript::default(),
             subscriptions: None,
         }
     }

@@ -111,13 +111,12 @@ impl CommandCounts {
         &self.0[row.index()]
     }
 
-    /// Adds a run.
-    pub fn add_call(&self, row: &Row, took: Duration, failed: u64) {
+    /// Adds runs that took so long together.
+    pub fn add_calls(&self, row: &Row, calls: u64, took: Duration, failed: u64) {
         let count = self.of(row);
-        count.calls.add(1);
-        count
-            .nanos
-            .add(u64::try_from(took.as_nanos()).unwrap_or(u64::MAX));
+        count.calls.add(calls);
+        let nanos = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
+        count.nanos.add(nanos);
         count.failed.add(failed);
     }
 

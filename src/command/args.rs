@@ -97,19 +97,19 @@ impl Span<'_> {
         now: BootTime,
     ) -> Result<BootTime, CommandError> {
         let number = integer(self.text)?;
-        let invalid = CommandError::InvalidExpire { command };
+        let invalid = || CommandError::InvalidExpire { command };
         if number <= 0 {
-            return Err(invalid);
+            return Err(invalid());
         }
         let millis = match self.unit {
             Unit::Millis => Some(number),
             Unit::Seconds => number.checked_mul(1000),
         };
-        let millis = millis.ok_or_else(|| invalid.clone())?;
+        let millis = millis.ok_or_else(invalid)?;
         match self.base {
             Base::Epoch => Ok(clock.from_unix(UnixMillis(millis))),
             // Only a TTL of over 100 million years can reach the end of the wall clock.
-            Base::Now if millis > i64::MAX / 2 && overflows_unix(millis, clock) => Err(invalid),
+            Base::Now if millis > i64::MAX / 2 && overflows_unix(millis, clock) => Err(invalid()),
             Base::Now => Ok(now.after_millis(millis.unsigned_abs())),
         }
     }

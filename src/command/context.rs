@@ -1,8 +1,11 @@
 //! What a command is given beside its arguments.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::clock::{BootTime, Stopwatch};
+use crate::command::table::Row;
+use crate::command::tally::Tally;
 use crate::instance::Instance;
 use crate::keyspace::{Event, Held, KeyGuard};
 use crate::resp::reply::Reply;
@@ -25,7 +28,7 @@ pub struct Context<'a> {
     pub watch: Stopwatch,
     /// Shards that the caller has locked already: a native script's.
     held: Option<Held<'a>>,
-    counts: Counts,
+    tally: Tally,
 }
 
 /// Whether other commands run at the same time.
@@ -50,15 +53,6 @@ pub enum Caller {
     Script,
 }
 
-/// What a context has counted for the instance's statistics.
-#[derive(Clone, Copy, Debug, Default)]
-struct Counts {
-    commands: u64,
-    errors: u64,
-    hits: u64,
-    misses: u64,
-}
-
 impl<'a> Context<'a> {
     /// The surroundings of a client's requests. What is counted in it reaches the statistics when
     /// it is dropped.
@@ -76,7 +70,7 @@ impl<'a> Context<'a> {
             caller: Caller::Client,
             watch: Stopwatch::start(),
             held: None,
-            counts: Counts::default(),
+            tally: Tally::default(),
         }
     }
 
@@ -103,9 +97,9 @@ impl<'a> Context<'a> {
             Some(held) => held.key(key),
         };
         if guard.exists() {
-            self.counts.hits += 1;
+            self.tally.hits += 1;
         } else {
-            self.counts.misses += 1;
+            self.tally.misses += 1;
             guard.tell(Event::KeyMiss);
         }
         guard
@@ -126,24 +120,31 @@ impl<'a> Context<'a> {
         result
     }
 
-    /// Counts a command that was run.
-    pub fn count_command(&mut self) {
-        self.counts.commands += 1;
+    /// Counts a run of a command, and whether it failed.
+    #[inline]
+    pub fn count_call(&mut self, row: &'static Row, took: Duration, failed: bool) {
+        self.tally.add_call(row, took, u64::from(failed));
+    }
+
+    /// Counts a script that runs natively.
+    pub fn count_native_script(&mut self) {
+        self.tally.native_scripts += 1;
+    }
+
+    /// Adds what was counted so far to the statistics, before they are shown or set back.
+    pub fn settle_counts(&mut self) {
+        std::mem::take(&mut self.tally).flush(&self.instance.stats);
     }
 
     /// Counts an error that is answered.
     pub fn count_error(&mut self, reply: &Reply) {
-        self.counts.errors += 1;
+        self.tally.errors += 1;
         self.instance.stats.errors.add(reply);
     }
 }
 
 impl Drop for Context<'_> {
     fn drop(&mut self) {
-        let stats = &self.instance.stats;
-        stats.commands_processed.add(self.counts.commands);
-        stats.error_replies.add(self.counts.errors);
-        stats.keyspace_hits.add(self.counts.hits);
-        stats.keyspace_misses.add(self.counts.misses);
+        self.tally.flush(&self.instance.stats);
     }
 }

@@ -1,5 +1,7 @@
 //! From a request to its command: is there one, may it run now, and what did it answer.
 
+use std::time::Duration;
+
 use crate::command::table::{self, Flags, Row, Scope};
 use crate::command::{Access, Caller, CommandResult, Context, Outcome, transaction};
 use crate::error::{CommandError, Quoted};
@@ -34,26 +36,43 @@ pub fn run(ctx: &mut Context<'_>, request: &[&[u8]]) -> Outcome {
     outcome
 }
 
-/// Runs a command that may run.
+/// Runs a command that may run, and measures it.
 pub fn call(ctx: &mut Context<'_>, row: &'static Row, request: &[&[u8]]) -> CommandResult {
+    let mut watch = ctx.watch;
+    let result = call_handler(ctx, row, request);
+    if !matches!(result, Ok(Outcome::NeedsWhole)) {
+        let took = watch.lap();
+        ctx.watch = watch;
+        ctx.count_call(row, took, is_failure(&result));
+    }
+    result
+}
+
+/// As [`call`], for a command of a native script: its time is told of the script alone, since
+/// reading the clock would take as long as the command.
+pub fn call_unmeasured(
+    ctx: &mut Context<'_>,
+    row: &'static Row,
+    request: &[&[u8]],
+) -> CommandResult {
+    let result = call_handler(ctx, row, request);
+    ctx.count_call(row, Duration::ZERO, is_failure(&result));
+    result
+}
+
+#[inline]
+fn call_handler(ctx: &mut Context<'_>, row: &'static Row, request: &[&[u8]]) -> CommandResult {
     if row.scope == Scope::Whole && ctx.access == Access::Beside {
         return Ok(Outcome::NeedsWhole);
     }
-    let Some(run) = row.run else {
-        return Err(unknown_subcommand(row, request));
-    };
-    let mut watch = ctx.watch;
-    let result = run(ctx, request);
-    let failed = match &result {
-        Ok(Outcome::NeedsWhole) => return result,
-        Ok(Outcome::Reply(Reply::Error(_))) | Err(_) => 1,
-        Ok(_) => 0,
-    };
-    ctx.count_command();
-    let took = watch.lap();
-    ctx.watch = watch;
-    ctx.instance.stats.commands.add_call(row, took, failed);
-    result
+    match row.run {
+        Some(run) => run(ctx, request),
+        None => Err(unknown_subcommand(row, request)),
+    }
+}
+
+fn is_failure(result: &CommandResult) -> bool {
+    matches!(result, Ok(Outcome::Reply(Reply::Error(_))) | Err(_))
 }
 
 /// The row of a request, whose argument count fits it.

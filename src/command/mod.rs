@@ -19,6 +19,7 @@ pub mod set;
 pub mod string;
 pub mod syntax;
 pub mod table;
+mod tally;
 pub mod transaction;
 
 pub use context::{Access, Caller, Context};

@@ -38,8 +38,7 @@ pub fn eval(ctx: &mut Context<'_>, args: &[&[u8]]) -> CommandResult {
 /// `EVALSHA sha1 numkeys [key [key ...]] [arg [arg ...]]`
 pub fn evalsha(ctx: &mut Context<'_>, args: &[&[u8]]) -> CommandResult {
     let arguments = Arguments::parse(args)?;
-    let script = by_sha1(ctx, args[1])?;
-    run(ctx, &script, arguments, Permission::AsDeclared)
+    run_known(ctx, args[1], arguments, Permission::AsDeclared)
 }
 
 /// Runs a script that may not change anything.
@@ -56,8 +55,7 @@ pub fn eval_ro(ctx: &mut Context<'_>, args: &[&[u8]]) -> CommandResult {
 /// `EVALSHA_RO sha1 numkeys [key [key ...]] [arg [arg ...]]`
 pub fn evalsha_ro(ctx: &mut Context<'_>, args: &[&[u8]]) -> CommandResult {
     let arguments = Arguments::parse(args)?;
-    let script = by_sha1(ctx, args[1])?;
-    run(ctx, &script, arguments, Permission::ReadOnly)
+    run_known(ctx, args[1], arguments, Permission::ReadOnly)
 }
 
 /// Makes a script known; replies its SHA-1.
@@ -128,6 +126,22 @@ enum Permission {
     ReadOnly,
 }
 
+fn run_known(
+    ctx: &mut Context<'_>,
+    sha1: &[u8],
+    arguments: Arguments<'_>,
+    permission: Permission,
+) -> CommandResult {
+    let sha1 = cache::parse_sha1(sha1).ok_or(CommandError::NoScript)?;
+    let scripts = &ctx.instance.scripts;
+    let script = scripts
+        .find_again(&sha1, &mut ctx.session.last_script)
+        .ok_or(CommandError::NoScript)?;
+    let result = run(ctx, &script, arguments, permission);
+    ctx.session.last_script.keep(script);
+    result
+}
+
 fn by_sha1(ctx: &Context<'_>, text: &[u8]) -> Result<Arc<Script>, CommandError> {
     cache::parse_sha1(text)
         .and_then(|sha1| ctx.instance.scripts.find(&sha1))
@@ -195,7 +209,7 @@ fn run(
         Permission::ReadOnly => true,
     };
     if let Ok(program) = &script.native {
-        ctx.instance.stats.scripts_native.add(1);
+        ctx.count_native_script();
         let reply = ctx.holding(keys, |ctx| {
             let mut calls = ScriptCalls::new(ctx, read_only, None);
             program.run(script.sha1_text(), keys, argv, &mut calls)
@@ -318,7 +332,11 @@ impl Calls for ScriptCalls<'_, '_> {
                 running.note_write();
             }
         }
-        match dispatch::call(self.ctx, row, args)? {
+        let outcome = match self.running {
+            Some(_) => dispatch::call(self.ctx, row, args),
+            None => dispatch::call_unmeasured(self.ctx, row, args),
+        };
+        match outcome? {
             Outcome::Reply(reply) | Outcome::Close(reply) => Ok(reply),
             Outcome::Many(replies) => Ok(Reply::Array(replies)),
             Outcome::Drop | Outcome::NeedsWhole => Err(ScriptError::Forbidden.into()),

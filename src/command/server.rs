@@ -58,6 +58,7 @@ fn check_flush_mode(args: &[&[u8]]) -> Result<(), CommandError> {
 ///
 /// `INFO [section [section ...]]`
 pub fn info(ctx: &mut Context<'_>, args: &[&[u8]]) -> CommandResult {
+    ctx.settle_counts();
     Ok(Reply::Verbatim(info::text(ctx.instance, ctx.now, &args[1..])).into())
 }
 
@@ -89,6 +90,7 @@ pub fn config_set(ctx: &mut Context<'_>, args: &[&[u8]]) -> CommandResult {
 ///
 /// `CONFIG RESETSTAT`
 pub fn config_resetstat(ctx: &mut Context<'_>, _args: &[&[u8]]) -> CommandResult {
+    ctx.settle_counts();
     ctx.instance.stats.reset();
     ctx.instance.keyspace.reset_expired();
     Ok(Reply::OK.into())

@@ -203,6 +203,18 @@ impl<'a> Held<'a> {
         keys: &[&[u8]],
         now: BootTime,
     ) -> Held<'a> {
+        let slots = keyspace.slots(database);
+        if let [key] = keys {
+            let index = shard_index(keyspace.hasher.hash_one(key));
+            let mut shards = SmallVec::new();
+            shards.push((index, slots[index].shard.lock()));
+            return Held {
+                keyspace,
+                database,
+                now,
+                shards,
+            };
+        }
         let mut indexes: SmallVec<[usize; 4]> = keys
             .iter()
             .map(|key| shard_index(keyspace.hasher.hash_one(key)))
@@ -210,7 +222,6 @@ impl<'a> Held<'a> {
         // Everybody locks in index order, so nobody waits in a circle.
         indexes.sort_unstable();
         indexes.dedup();
-        let slots = keyspace.slots(database);
         Held {
             keyspace,
             database,

@@ -55,7 +55,24 @@ pub struct Scripts {
     evaluated: Mutex<VecDeque<Sha1>>,
     /// Rises with each SCRIPT FLUSH, so that compiled copies elsewhere are forgotten too.
     epoch: AtomicU64,
+    /// Rises whenever a script is forgotten.
+    generation: AtomicU64,
     running: Mutex<Option<Arc<Running>>>,
+}
+
+/// The script that a connection ran last.
+#[derive(Default)]
+pub struct LastScript {
+    script: Option<Arc<Script>>,
+    /// The state of the cache when it was looked up.
+    generation: u64,
+}
+
+impl LastScript {
+    /// Keeps the script for the next time.
+    pub fn keep(&mut self, script: Arc<Script>) {
+        self.script = Some(script);
+    }
 }
 
 /// A Lua script in progress.
@@ -78,6 +95,19 @@ impl Running {
 }
 
 impl Scripts {
+    /// The script of that name, which `last` may hold from the time before: most connections run
+    /// one script over and over. Give it back with [`LastScript::keep`].
+    pub fn find_again(&self, sha1: &Sha1, last: &mut LastScript) -> Option<Arc<Script>> {
+        let generation = self.generation.load(Ordering::SeqCst);
+        match last.script.take() {
+            Some(script) if last.generation == generation && script.sha1 == *sha1 => Some(script),
+            _ => {
+                last.generation = generation;
+                self.find(sha1)
+            }
+        }
+    }
+
     /// The script of that name.
     pub fn find(&self, sha1: &Sha1) -> Option<Arc<Script>> {
         self.known.get(sha1).map(|known| Arc::clone(&known.0))
@@ -104,6 +134,7 @@ impl Scripts {
                 if let Some(oldest) = evaluated.pop_front() {
                     self.known
                         .remove_if(&oldest, |_, (_, source)| *source == Source::Evaluated);
+                    self.generation.fetch_add(1, Ordering::SeqCst);
                 }
             }
         }
@@ -114,6 +145,7 @@ impl Scripts {
         self.known.clear();
         self.evaluated.lock().clear();
         self.epoch.fetch_add(1, Ordering::SeqCst);
+        self.generation.fetch_add(1, Ordering::SeqCst);
     }
 
     /// How often all scripts were forgotten.

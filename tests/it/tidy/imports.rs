@@ -53,6 +53,7 @@ pub(super) const ARROWS: &[(&str, &[&str])] = &[
             "resp",
             "script",
             "session",
+            "stats",
         ],
     ),
     (
@@ -82,7 +83,10 @@ pub(super) const ARROWS: &[(&str, &[&str])] = &[
             "watch",
         ],
     ),
-    ("session", &["client", "pubsub", "resp", "watch"]),
+    (
+        "session",
+        &["client", "pubsub", "resp", "script::cache", "watch"],
+    ),
     (
         "client",
         &["clock", "command::table", "config", "error", "resp"],
