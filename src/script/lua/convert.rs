@@ -211,7 +211,7 @@ fn line(text: &[u8]) -> Cow<'static, [u8]> {
     Cow::Owned(text[..end].iter().map(blanked).collect())
 }
 
-/// As [`line`], without line ends at the end: Redis trims them off errors alone.
+/// As [`line()`], without line ends at the end: Redis trims them off errors alone.
 fn error_line(text: &[u8]) -> Cow<'static, [u8]> {
     let text = text.split(|byte| *byte == 0).next().unwrap_or_default();
     let end = text
