@@ -13,6 +13,7 @@ pub mod expire;
 pub mod generic;
 pub mod introspection;
 pub mod pubsub;
+mod script_calls;
 pub mod scripting;
 pub mod server;
 pub mod set;

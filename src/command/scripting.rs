@@ -8,14 +8,13 @@ use std::time::Duration;
 
 use crate::clock::Stopwatch;
 use crate::command::args;
-use crate::command::table::{self, Flags};
-use crate::command::{Access, Caller, CommandResult, Context, Outcome, dispatch};
+use crate::command::script_calls::ScriptCalls;
+use crate::command::{Access, CommandResult, Context, Outcome};
 use crate::error::{CommandError, ScriptError};
 use crate::fiber;
 use crate::gate::Hold;
 use crate::instance::Instance;
 use crate::resp::reply::Reply;
-use crate::script::Calls;
 use crate::script::cache::{self, Running, Script, Source};
 use crate::script::lua::{Pulse, Vm, VmLimits};
 use crate::script::native::Program;
@@ -115,9 +114,6 @@ pub fn script_explain(ctx: &mut Context<'_>, args: &[&[u8]]) -> CommandResult {
     ])
     .into())
 }
-
-/// Commands that change no key and yet have an effect, which a read-only script may not have.
-const PUBLISHING: [&str; 2] = ["publish", "spublish"];
 
 /// What a caller lets a script do, beside what its first line says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -278,86 +274,6 @@ fn pulse<'a>(instance: &'a Instance, running: &'a Running) -> impl Fn() -> Pulse
     }
 }
 
-/// What a script's `redis.call` reaches: the same functions as a connection.
-struct ScriptCalls<'c, 'a> {
-    ctx: &'c mut Context<'a>,
-    outer: Caller,
-    read_only: bool,
-    running: Option<&'c Running>,
-}
-
-impl<'c, 'a> ScriptCalls<'c, 'a> {
-    fn new(
-        ctx: &'c mut Context<'a>,
-        read_only: bool,
-        running: Option<&'c Running>,
-    ) -> ScriptCalls<'c, 'a> {
-        let outer = std::mem::replace(&mut ctx.caller, Caller::Script);
-        ScriptCalls {
-            ctx,
-            outer,
-            read_only,
-            running,
-        }
-    }
-}
-
-impl Drop for ScriptCalls<'_, '_> {
-    fn drop(&mut self) {
-        self.ctx.caller = self.outer;
-    }
-}
-
-impl Calls for ScriptCalls<'_, '_> {
-    fn call(&mut self, args: &[&[u8]]) -> Result<Reply, CommandError> {
-        let row = args
-            .first()
-            .and_then(|name| table::find(name))
-            .and_then(|row| match args.get(1) {
-                Some(name) if !row.subcommands.is_empty() => row.find_subcommand(name),
-                _ => Some(row),
-            })
-            .ok_or(ScriptError::UnknownCommand)?;
-        if !row.accepts(args.len()) {
-            return Err(ScriptError::WrongArity.into());
-        }
-        if row.flags.has(Flags::NOSCRIPT) {
-            return Err(ScriptError::Forbidden.into());
-        }
-        if row.flags.has(Flags::WRITE) || PUBLISHING.contains(&row.name) {
-            if self.read_only {
-                return Err(ScriptError::ReadOnly.into());
-            }
-            if let Some(running) = self.running {
-                running.note_write();
-            }
-        }
-        let outcome = match self.running {
-            Some(_) => dispatch::call(self.ctx, row, args),
-            None => dispatch::call_unmeasured(self.ctx, row, args),
-        };
-        match outcome? {
-            Outcome::Reply(reply) | Outcome::Close(reply) => Ok(reply),
-            Outcome::Many(replies) => Ok(Reply::Array(replies)),
-            Outcome::Drop | Outcome::NeedsWhole => Err(ScriptError::Forbidden.into()),
-        }
-    }
-
-    fn is_command(&self, name: &[u8]) -> bool {
-        table::find(name).is_some()
-    }
-
-    fn log(&mut self, level: u8, message: &[u8]) {
-        let message = String::from_utf8_lossy(message);
-        match level {
-            0 => tracing::trace!("{message}"),
-            1 => tracing::debug!("{message}"),
-            2 => tracing::info!("{message}"),
-            _ => tracing::warn!("{message}"),
-        }
-    }
-}
-
 thread_local! {
     /// The Lua of each instance on this thread, by instance number, with the epoch of its scripts.
     static VMS: RefCell<HashMap<u64, (Rc<Vm>, u64)>> = RefCell::new(HashMap::new());
@@ -396,7 +312,7 @@ pub fn forget_vm(instance_number: u64) {
 
 #[cfg(test)]
 mod tests {
-    use super::table;
+    use crate::command::table;
     use crate::script::native::native_keys;
 
     /// A native script holds the shards of its KEYS: it must know every key that a command touches.

@@ -24,6 +24,13 @@ pub trait Calls {
     /// are appended by the caller.
     fn call(&mut self, args: &[&[u8]]) -> Result<Reply, CommandError>;
 
+    /// Deletes `key` by `command` if a GET of it answers `value`, as one step; tells whether it
+    /// did. `None`: not here, call the two commands.
+    fn remove_if_equal(&mut self, command: &[u8], key: &[u8], value: &[u8]) -> Option<bool> {
+        let _ = (command, key, value);
+        None
+    }
+
     /// `redis.log`: a line for the server's log at Redis's level 0 (debug) to 3 (warning).
     fn log(&mut self, level: u8, message: &[u8]);
 

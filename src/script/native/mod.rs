@@ -16,6 +16,7 @@ mod lexer;
 mod number;
 mod operation;
 mod parser;
+mod release;
 mod run;
 mod value;
 
@@ -25,6 +26,7 @@ pub(crate) mod differential;
 use std::fmt;
 
 use self::ast::{Line, Script};
+use self::release::Release;
 use self::run::Run;
 use super::Calls;
 use crate::resp::reply::Reply;
@@ -63,6 +65,7 @@ const JOINED_BYTES_MAX: usize = 512 * 1024 * 1024;
 /// A script that runs natively. It is compiled once and run any number of times, from any thread.
 pub struct Program {
     script: Script,
+    release: Option<Release>,
 }
 
 /// Why a script does not run natively. It is then Lua's, which may find it in order or not.
@@ -90,7 +93,8 @@ impl Program {
     pub fn compile(body: &[u8]) -> Result<Program, NotNative> {
         let script = parser::Parser::script(body)?;
         check::check(&script)?;
-        Ok(Program { script })
+        let release = Release::of(&script);
+        Ok(Program { script, release })
     }
 
     /// Runs the script. The caller holds the shards of all `keys`; no other key is touched.
@@ -103,7 +107,15 @@ impl Program {
         argv: &[&[u8]],
         calls: &mut C,
     ) -> Reply {
-        Run::answer(&self.script, sha1_hex, keys, argv, calls)
+        let is_released = match &self.release {
+            Some(release) => release.run(keys, argv, calls),
+            None => None,
+        };
+        match is_released {
+            Some(true) => Reply::Integer(1),
+            Some(false) => Run::answer_rest(&self.script, sha1_hex, keys, argv, calls),
+            None => Run::answer(&self.script, sha1_hex, keys, argv, calls),
+        }
     }
 }
 

@@ -11,6 +11,7 @@ mod operator;
 use smallvec::SmallVec;
 
 use super::ast::{Equality, Expr, Input, Line, Script, Statement};
+use super::release::Release;
 use super::value::{Tables, Text, Value, one_line};
 use super::{JOINED_BYTES_MAX, operation};
 use crate::error::GENERAL_CODE;
@@ -59,6 +60,30 @@ impl<'a, C: Calls + ?Sized> Run<'a, C> {
         argv: &'a [&'a [u8]],
         calls: &'a mut C,
     ) -> Reply {
+        Run::answer_blocks(script, &script.body, &[], sha1_hex, (keys, argv), calls)
+    }
+
+    /// As [`Run::answer`], for a script whose first statement was found not to hold.
+    pub(super) fn answer_rest(
+        script: &'a Script,
+        sha1_hex: &str,
+        keys: &'a [&'a [u8]],
+        argv: &'a [&'a [u8]],
+        calls: &'a mut C,
+    ) -> Reply {
+        let (otherwise, rest) = Release::otherwise(script);
+        Run::answer_blocks(script, otherwise, rest, sha1_hex, (keys, argv), calls)
+    }
+
+    #[inline]
+    fn answer_blocks(
+        script: &'a Script,
+        block: &'a [Statement],
+        rest: &'a [Statement],
+        sha1_hex: &str,
+        (keys, argv): (&'a [&'a [u8]], &'a [&'a [u8]]),
+        calls: &'a mut C,
+    ) -> Reply {
         // Filled where it stands: moving it would cost more than a short script does.
         let mut run = Run {
             keys,
@@ -71,7 +96,11 @@ impl<'a, C: Calls + ?Sized> Run<'a, C> {
         for _ in 0..script.slots {
             run.locals.push(Value::Nil);
         }
-        match run.exec_block(&script.body) {
+        let flow = match run.exec_block(block) {
+            Ok(Flow::Next) => run.exec_block(rest),
+            leaving => leaving,
+        };
+        match flow {
             Ok(Flow::Return(value)) => value.into_reply(),
             Ok(Flow::Next | Flow::Break) => Reply::Null,
             Err(raised) => {

@@ -1,0 +1,112 @@
+//! What a script's `redis.call` reaches: the same functions as a connection, with a script's rights.
+
+use std::time::Duration;
+
+use crate::command::table::{self, Flags};
+use crate::command::{Caller, Context, Outcome, dispatch};
+use crate::error::{CommandError, ScriptError};
+use crate::keyspace::Event;
+use crate::resp::reply::Reply;
+use crate::script::Calls;
+use crate::script::cache::Running;
+
+/// Commands that change no key and yet have an effect, which a read-only script may not have.
+const PUBLISHING: [&str; 2] = ["publish", "spublish"];
+
+/// See the module's text.
+pub(super) struct ScriptCalls<'c, 'a> {
+    ctx: &'c mut Context<'a>,
+    outer: Caller,
+    read_only: bool,
+    running: Option<&'c Running>,
+}
+
+impl<'c, 'a> ScriptCalls<'c, 'a> {
+    pub(super) fn new(
+        ctx: &'c mut Context<'a>,
+        read_only: bool,
+        running: Option<&'c Running>,
+    ) -> ScriptCalls<'c, 'a> {
+        let outer = std::mem::replace(&mut ctx.caller, Caller::Script);
+        ScriptCalls {
+            ctx,
+            outer,
+            read_only,
+            running,
+        }
+    }
+}
+
+impl Drop for ScriptCalls<'_, '_> {
+    fn drop(&mut self) {
+        self.ctx.caller = self.outer;
+    }
+}
+
+impl Calls for ScriptCalls<'_, '_> {
+    fn call(&mut self, args: &[&[u8]]) -> Result<Reply, CommandError> {
+        let row = args
+            .first()
+            .and_then(|name| table::find(name))
+            .and_then(|row| match args.get(1) {
+                Some(name) if !row.subcommands.is_empty() => row.find_subcommand(name),
+                _ => Some(row),
+            })
+            .ok_or(ScriptError::UnknownCommand)?;
+        if !row.accepts(args.len()) {
+            return Err(ScriptError::WrongArity.into());
+        }
+        if row.flags.has(Flags::NOSCRIPT) {
+            return Err(ScriptError::Forbidden.into());
+        }
+        if row.flags.has(Flags::WRITE) || PUBLISHING.contains(&row.name) {
+            if self.read_only {
+                return Err(ScriptError::ReadOnly.into());
+            }
+            if let Some(running) = self.running {
+                running.note_write();
+            }
+        }
+        let outcome = match self.running {
+            Some(_) => dispatch::call(self.ctx, row, args),
+            None => dispatch::call_unmeasured(self.ctx, row, args),
+        };
+        match outcome? {
+            Outcome::Reply(reply) | Outcome::Close(reply) => Ok(reply),
+            Outcome::Many(replies) => Ok(Reply::Array(replies)),
+            Outcome::Drop | Outcome::NeedsWhole => Err(ScriptError::Forbidden.into()),
+        }
+    }
+
+    fn remove_if_equal(&mut self, command: &[u8], key: &[u8], value: &[u8]) -> Option<bool> {
+        if self.read_only || self.running.is_some() {
+            return None;
+        }
+        let (get, delete) = (table::find(b"get")?, table::find(command)?);
+        let mut guard = self.ctx.read(key);
+        let is_equal = guard.value() == Some(value);
+        if is_equal {
+            guard.remove(Event::Del);
+        }
+        drop(guard);
+        self.ctx.count_call(get, Duration::ZERO, false);
+        if is_equal {
+            self.ctx.count_call(delete, Duration::ZERO, false);
+        }
+        Some(is_equal)
+    }
+
+    fn is_command(&self, name: &[u8]) -> bool {
+        table::find(name).is_some()
+    }
+
+    fn log(&mut self, level: u8, message: &[u8]) {
+        let message = String::from_utf8_lossy(message);
+        match level {
+            0 => tracing::trace!("{message}"),
+            1 => tracing::debug!("{message}"),
+            2 => tracing::info!("{message}"),
+            _ => tracing::warn!("{message}"),
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! Compare-and-delete as one step.
+//!
+//! Most scripts that a lock server runs begin with the same statement: if a key holds a token, its
+//! deletion is the answer. Run as it is written it takes two commands and two lookups; a caller
+//! that can do it under one lookup ([`Calls::remove_if_equal`]) is asked to, and what the script
+//! does otherwise is interpreted as ever.
+
+use super::ast::{Block, Command, Equality, Expr, Input, Script, Statement};
+use crate::script::Calls;
+
+/// `if redis.call("get", KEYS[k]) == ARGV[t] then return redis.call("del", KEYS[k])`, with either
+/// operand first, either deleting command, and any `else`.
+pub(super) struct Release {
+    key: usize,
+    token: usize,
+    command: Box<[u8]>,
+}
+
+impl Release {
+    /// The first statement of `script`, if it is one.
+    pub(super) fn of(script: &Script) -> Option<Release> {
+        let Statement::If { arms, .. } = script.body.first()? else {
+            return None;
+        };
+        let [(Expr::Equality(Equality::Equal, left, right), then)] = arms.as_slice() else {
+            return None;
+        };
+        let (get, token) = match (&**left, &**right) {
+            (Expr::Command(get), token) | (token, Expr::Command(get)) => (get, token),
+            _ => return None,
+        };
+        let [Statement::Return(values)] = then.as_slice() else {
+            return None;
+        };
+        let [Expr::Command(delete)] = values.as_slice() else {
+            return None;
+        };
+        let key = only_key(get, &["get"])?;
+        (only_key(delete, &["del", "unlink"])? == key).then_some(())?;
+        match token {
+            Expr::Element {
+                input: Input::Argv,
+                index: Some(token),
+            } => Some(Release {
+                key,
+                token: *token,
+                command: delete.name.clone(),
+            }),
+            _ => None,
+        }
+    }
+
+    /// Runs the statement; `None` if it must be run as it is written, and nothing was done.
+    pub(super) fn run<C: Calls + ?Sized>(
+        &self,
+        keys: &[&[u8]],
+        argv: &[&[u8]],
+        calls: &mut C,
+    ) -> Option<bool> {
+        let (key, token) = (keys.get(self.key)?, argv.get(self.token)?);
+        calls.remove_if_equal(&self.command, key, token)
+    }
+
+    /// What the script does where the key does not hold the token.
+    pub(super) fn otherwise(script: &Script) -> (&[Statement], &[Statement]) {
+        const NOTHING: &Block = &Vec::new();
+        match script.body.split_first() {
+            Some((Statement::If { otherwise, .. }, rest)) => (otherwise, rest),
+            _ => (NOTHING, NOTHING),
+        }
+    }
+}
+
+/// The index of the one element of KEYS that a command is given, if it is one of these commands.
+fn only_key(command: &Command, names: &[&str]) -> Option<usize> {
+    let is_named = names
+        .iter()
+        .any(|name| command.name.eq_ignore_ascii_case(name.as_bytes()));
+    match command.args.as_slice() {
+        [
+            Expr::Element {
+                input: Input::Keys,
+                index,
+            },
+        ] if is_named && command.unpacked.is_none() => *index,
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::parser::Parser;
+    use super::*;
+
+    fn is_release(body: &str) -> bool {
+        let script = Parser::script(body.as_bytes()).unwrap_or_else(|reason| panic!("{reason}"));
+        Release::of(&script).is_some()
+    }
+
+    #[test]
+    fn a_release_is_known_by_its_meaning_and_not_by_its_text() {
+        for body in [
+            "if redis.call('get',KEYS[1]) == ARGV[1] then return redis.call('del',KEYS[1]) else return 0 end",
+            "if ARGV[2] == redis.call(\"GET\", KEYS[2]) then\n return redis.call('UNLINK', KEYS[2]) end return -1",
+        ] {
+            assert!(is_release(body), "{body}");
+        }
+        for body in [
+            "if redis.call('get',KEYS[1]) ~= ARGV[1] then return redis.call('del',KEYS[1]) else return 0 end",
+            "if redis.call('get',KEYS[1]) == ARGV[1] then return redis.call('del',KEYS[2]) else return 0 end",
+            "if redis.call('get',KEYS[1]) == KEYS[1] then return redis.call('del',KEYS[1]) else return 0 end",
+            "if redis.call('get',KEYS[1]) == ARGV[1] then return redis.call('persist',KEYS[1]) else return 0 end",
+            "if redis.call('type',KEYS[1]) == ARGV[1] then return redis.call('del',KEYS[1]) else return 0 end",
+            "if redis.call('get',KEYS[1]) == ARGV[1] then return redis.call('del',KEYS[1]), 1 else return 0 end",
+            "if redis.call('get',KEYS[1]) == ARGV[1] then redis.call('del',KEYS[1]) return 1 else return 0 end",
+            "if redis.call('get',KEYS[1]) == ARGV[1] then return redis.call('del',KEYS[1],KEYS[1]) else return 0 end",
+        ] {
+            assert!(!is_release(body), "{body}");
+        }
+    }
+}
