@@ -177,7 +177,7 @@ impl Observer for Arc<Notifications> {
         let Some(class) = change.event.class() else {
             return;
         };
-        if !flags.contains(flag_of(class)) {
+        if !flags.publishes(flag_of(class)) {
             return;
         }
         let event = change.event.name();

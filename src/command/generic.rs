@@ -118,7 +118,7 @@ pub fn scan(ctx: &mut Context<'_>, args: &[&[u8]]) -> CommandResult {
     let cursor = parse_cursor(args[1])?;
     let options = ScanOptions::parse(&args[2..])?;
     let mut found = Vec::new();
-    let page = ctx.instance.keyspace.walk(
+    let next = ctx.instance.keyspace.walk(
         ctx.session.database,
         cursor,
         options.count,
@@ -129,7 +129,7 @@ pub fn scan(ctx: &mut Context<'_>, args: &[&[u8]]) -> CommandResult {
             }
         },
     );
-    let next = Reply::bulk(page.next.0.to_string());
+    let next = Reply::bulk(next.0.to_string());
     Ok(Reply::Array(vec![next, Reply::Array(found)]).into())
 }
 

@@ -28,7 +28,7 @@ use crate::clock::{BootTime, Clock};
 pub use alarm::{Alarm, Wake};
 pub use change::{Change, Class, Event, Observer};
 pub use key::{Expiry, Held, KeyGuard};
-pub use scan::{Cursor, Page};
+pub use scan::Cursor;
 
 use change::Watched;
 use shard::Shard;

@@ -11,14 +11,6 @@ use super::{Keyspace, SHARDS};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cursor(pub u64);
 
-/// What one step of a walk found.
-pub struct Page {
-    /// Where to go on, or `Cursor(0)` when everything has been seen.
-    pub next: Cursor,
-    /// How many entries were looked at.
-    pub visited: usize,
-}
-
 impl Cursor {
     /// The walk's start, and its end.
     pub const START: Cursor = Cursor(0);
@@ -37,7 +29,8 @@ impl Cursor {
 }
 
 impl Keyspace {
-    /// Shows up to `count` living keys with their values to `visit`, from `cursor` on.
+    /// Shows up to `count` living keys with their values to `visit`, from `cursor` on; tells
+    /// where to go on, [`Cursor::START`] when everything has been seen.
     pub fn walk(
         &self,
         database: usize,
@@ -45,7 +38,7 @@ impl Keyspace {
         count: usize,
         now: BootTime,
         mut visit: impl FnMut(&[u8], &[u8]),
-    ) -> Page {
+    ) -> Cursor {
         let mut visited = 0;
         let mut start = cursor.index();
         let slots = self.made_slots(database);
@@ -53,10 +46,7 @@ impl Keyspace {
             let shard = slot.shard.lock();
             for (index, entry) in shard.entries_from(start) {
                 if visited >= count {
-                    return Page {
-                        next: Cursor::new(number, index),
-                        visited,
-                    };
+                    return Cursor::new(number, index);
                 }
                 visited += 1;
                 if !entry.is_expired(now) {
@@ -65,9 +55,6 @@ impl Keyspace {
             }
             start = 0;
         }
-        Page {
-            next: Cursor::START,
-            visited,
-        }
+        Cursor::START
     }
 }
