@@ -1,24 +1,23 @@
 //! A key with its value, its deadline and its links in the wheel, in 80 bytes.
 //!
-//! Key and value share the entry when they take 61 bytes or less, as a lock's name and token do;
-//! longer ones share one allocation. Entries live in chunks that never move: an index stays
-//! right for the life of its entry, growing copies nothing, and SCAN may walk by index.
+//! Key and value share a cache line when they take 61 bytes or less, as a lock's name and token
+//! do; longer ones share one allocation. Deadlines and links lie apart from them, four to a cache
+//! line: unlinking an entry touches its neighbours' links and nothing else of theirs. Entries
+//! live in blocks that never move: an index stays right for the life of its entry, growing copies
+//! nothing, and SCAN may walk by index.
 
 use crate::clock::BootTime;
 
+use super::prefetch::prefetch;
 use super::wheel::{Links, NIL, Nodes, Tick};
 
 /// Bytes of key and value together that an entry holds without an allocation.
 const INLINE_BYTES: usize = 61;
-const CHUNK_BITS: u32 = 6;
-const CHUNK: usize = 1 << CHUNK_BITS;
+const BLOCK_BITS: u32 = 6;
+const BLOCK: usize = 1 << BLOCK_BITS;
 
-pub(super) struct Entry {
-    pub(super) deadline: Option<BootTime>,
-    links: Links,
-    payload: Payload,
-}
-
+/// What an entry holds, in one cache line.
+#[repr(align(64))]
 enum Payload {
     /// Free; the next free entry is in the links.
     Vacant,
@@ -33,7 +32,20 @@ enum Payload {
     },
 }
 
-const _: () = assert!(size_of::<Entry>() == 80);
+/// When an entry ends, and its place in the wheel.
+struct Timer {
+    deadline: Option<BootTime>,
+    links: Links,
+}
+
+const _: () = assert!(size_of::<Payload>() + size_of::<Timer>() == 80);
+
+/// An entry as one sees it.
+#[derive(Clone, Copy)]
+pub(super) struct Entry<'a> {
+    payload: &'a Payload,
+    timer: &'a Timer,
+}
 
 impl Payload {
     fn new(key: &[u8], value: &[u8]) -> Payload {
@@ -55,21 +67,21 @@ impl Payload {
     }
 }
 
-impl Entry {
-    pub(super) fn is_vacant(&self) -> bool {
+impl<'a> Entry<'a> {
+    pub(super) fn is_vacant(self) -> bool {
         matches!(self.payload, Payload::Vacant)
     }
 
-    pub(super) fn key(&self) -> &[u8] {
-        match &self.payload {
+    pub(super) fn key(self) -> &'a [u8] {
+        match self.payload {
             Payload::Vacant => &[],
             Payload::Inline { key_len, bytes, .. } => &bytes[..usize::from(*key_len)],
             Payload::Boxed { key_len, bytes } => &bytes[..*key_len],
         }
     }
 
-    pub(super) fn value(&self) -> &[u8] {
-        match &self.payload {
+    pub(super) fn value(self) -> &'a [u8] {
+        match self.payload {
             Payload::Vacant => &[],
             Payload::Inline {
                 key_len,
@@ -83,34 +95,38 @@ impl Entry {
         }
     }
 
-    /// Puts `value` in place of the present one.
-    pub(super) fn replace_value(&mut self, key: &[u8], value: &[u8]) {
-        self.payload = Payload::new(key, value);
+    pub(super) fn deadline(self) -> Option<BootTime> {
+        self.timer.deadline
     }
 
     /// Whether the deadline has come: the one rule that decides expiry.
-    pub(super) fn is_expired(&self, now: BootTime) -> bool {
-        self.deadline.is_some_and(|deadline| deadline <= now)
+    pub(super) fn is_expired(self, now: BootTime) -> bool {
+        self.timer.deadline.is_some_and(|deadline| deadline <= now)
     }
 }
 
-/// Entries by index, in chunks of 64.
+/// Entries by index, in blocks of 64.
 pub(super) struct Slab {
-    chunks: Vec<Box<[Entry; CHUNK]>>,
+    blocks: Vec<Box<Block>>,
     first_vacant: u32,
+}
+
+struct Block {
+    payloads: [Payload; BLOCK],
+    timers: [Timer; BLOCK],
 }
 
 impl Slab {
     pub(super) fn new() -> Slab {
         Slab {
-            chunks: Vec::new(),
+            blocks: Vec::new(),
             first_vacant: NIL,
         }
     }
 
     /// One past the highest index ever used.
     pub(super) fn end(&self) -> u32 {
-        (self.chunks.len() << CHUNK_BITS) as u32
+        (self.blocks.len() << BLOCK_BITS) as u32
     }
 
     pub(super) fn insert(&mut self, key: &[u8], value: &[u8]) -> u32 {
@@ -118,59 +134,91 @@ impl Slab {
             self.grow();
         }
         let index = self.first_vacant;
-        let entry = self.at_mut(index);
-        let next_vacant = entry.links.next;
-        *entry = Entry {
-            deadline: None,
-            links: Links::NONE,
-            payload: Payload::new(key, value),
-        };
-        self.first_vacant = next_vacant;
+        let (block, place) = self.block_mut(index);
+        block.payloads[place] = Payload::new(key, value);
+        let links = std::mem::replace(&mut block.timers[place].links, Links::NONE);
+        self.first_vacant = links.next;
         index
     }
 
+    /// Puts `value` in place of the present one.
+    pub(super) fn replace_value(&mut self, index: u32, key: &[u8], value: &[u8]) {
+        let (block, place) = self.block_mut(index);
+        block.payloads[place] = Payload::new(key, value);
+    }
+
+    /// Frees an entry that has no deadline any more.
     pub(super) fn remove(&mut self, index: u32) {
         let next = self.first_vacant;
-        *self.at_mut(index) = vacant(next);
+        let (block, place) = self.block_mut(index);
+        debug_assert!(block.timers[place].deadline.is_none(), "still in the wheel");
+        block.payloads[place] = Payload::Vacant;
+        block.timers[place].links = Links { next, prev: NIL };
         self.first_vacant = index;
     }
 
-    pub(super) fn at(&self, index: u32) -> &Entry {
-        &self.chunks[(index >> CHUNK_BITS) as usize][index as usize % CHUNK]
+    pub(super) fn at(&self, index: u32) -> Entry<'_> {
+        let block = &self.blocks[(index >> BLOCK_BITS) as usize];
+        let place = index as usize % BLOCK;
+        Entry {
+            payload: &block.payloads[place],
+            timer: &block.timers[place],
+        }
     }
 
-    pub(super) fn at_mut(&mut self, index: u32) -> &mut Entry {
-        &mut self.chunks[(index >> CHUNK_BITS) as usize][index as usize % CHUNK]
+    pub(super) fn set_deadline(&mut self, index: u32, deadline: Option<BootTime>) {
+        let (block, place) = self.block_mut(index);
+        block.timers[place].deadline = deadline;
+    }
+
+    /// Has the entry on its way to the processor before it is looked at.
+    pub(super) fn prefetch(&self, index: u32) {
+        let entry = self.at(index);
+        prefetch(entry.payload);
+        prefetch(entry.timer);
+    }
+
+    /// As [`Slab::prefetch`], for the entry that comes to be used next.
+    pub(super) fn prefetch_vacant(&self) {
+        if self.first_vacant != NIL {
+            self.prefetch(self.first_vacant);
+        }
+    }
+
+    fn block_mut(&mut self, index: u32) -> (&mut Block, usize) {
+        let block = &mut self.blocks[(index >> BLOCK_BITS) as usize];
+        (block, index as usize % BLOCK)
     }
 
     fn grow(&mut self) {
         let base = self.end();
-        let last = base + CHUNK as u32 - 1;
-        let chunk: Vec<Entry> = (base..=last)
-            .map(|index| vacant(if index == last { NIL } else { index + 1 }))
-            .collect();
-        if let Ok(chunk) = chunk.into_boxed_slice().try_into() {
-            self.chunks.push(chunk);
-            self.first_vacant = base;
-        }
-    }
-}
-
-fn vacant(next: u32) -> Entry {
-    Entry {
-        deadline: None,
-        links: Links { next, prev: NIL },
-        payload: Payload::Vacant,
+        let last = base + BLOCK as u32 - 1;
+        let next = |place: usize| {
+            let index = base + place as u32;
+            if index == last { NIL } else { index + 1 }
+        };
+        self.blocks.push(Box::new(Block {
+            payloads: [const { Payload::Vacant }; BLOCK],
+            timers: std::array::from_fn(|place| Timer {
+                deadline: None,
+                links: Links {
+                    next: next(place),
+                    prev: NIL,
+                },
+            }),
+        }));
+        self.first_vacant = base;
     }
 }
 
 impl Nodes for Slab {
     fn links(&mut self, index: u32) -> &mut Links {
-        &mut self.at_mut(index).links
+        let (block, place) = self.block_mut(index);
+        &mut block.timers[place].links
     }
 
     fn tick(&self, index: u32) -> Tick {
-        let deadline = self.at(index).deadline;
+        let deadline = self.at(index).deadline();
         debug_assert!(deadline.is_some(), "only a timed entry is in the wheel");
         Tick::at_or_after(deadline.unwrap_or(BootTime::MAX))
     }
@@ -189,7 +237,7 @@ mod tests {
                 let index = slab.insert(&key, &value);
                 assert_eq!(slab.at(index).key(), key);
                 assert_eq!(slab.at(index).value(), value);
-                slab.at_mut(index).replace_value(&key, b"other");
+                slab.replace_value(index, &key, b"other");
                 assert_eq!(slab.at(index).key(), key);
                 assert_eq!(slab.at(index).value(), b"other");
             }

@@ -118,7 +118,7 @@ impl<'a> KeyGuard<'a> {
 
     /// The key's deadline: `None` without a key and for a key that lives for ever.
     pub fn deadline(&self) -> Option<BootTime> {
-        self.found.and_then(|index| self.shard.at(index).deadline)
+        self.found.and_then(|index| self.shard.at(index).deadline())
     }
 
     /// Sets the value, made or replaced, and tells `event`; then its expiry.
@@ -129,10 +129,11 @@ impl<'a> KeyGuard<'a> {
                 index
             }
             None => {
-                let hasher = &self.keyspace.hasher;
-                let index = self
-                    .shard
-                    .insert(self.hash, self.key, value, |key| hasher.hash_one(key));
+                let buckets = self.shard.table().buckets();
+                let index = self.shard.insert(self.hash, self.key, value);
+                if self.shard.table().buckets() != buckets {
+                    self.slot.whereabouts.note(self.shard.table());
+                }
                 self.tell(Event::New);
                 index
             }
@@ -160,7 +161,7 @@ impl<'a> KeyGuard<'a> {
     /// Takes the deadline away; tells whether there was one.
     pub fn persist(&mut self) -> bool {
         match self.found {
-            Some(index) if self.shard.at(index).deadline.is_some() => {
+            Some(index) if self.shard.at(index).deadline().is_some() => {
                 self.shard.set_deadline(index, None, self.now);
                 self.tell(Event::Persist);
                 true

@@ -12,8 +12,10 @@ mod alarm;
 mod change;
 mod entry;
 mod key;
+mod prefetch;
 mod scan;
 mod shard;
+mod table;
 mod wheel;
 
 use std::hash::BuildHasher;
@@ -32,6 +34,7 @@ pub use scan::Cursor;
 
 use change::Watched;
 use shard::Shard;
+use table::Whereabouts;
 
 /// Shards of a database. A power of two.
 const SHARDS: usize = 256;
@@ -59,6 +62,13 @@ struct Slot {
     /// When the wheel next has something to do, in boot microseconds: at the latest. It may be
     /// early, since a removed timer does not set it back.
     due: AtomicU64,
+    whereabouts: Whereabouts,
+}
+
+/// A key whose bucket is on its way to the processor.
+#[derive(Clone, Copy, Debug)]
+pub struct Prefetched {
+    hash: u64,
 }
 
 /// Counts of one database.
@@ -105,6 +115,25 @@ impl Keyspace {
         KeyGuard::lock(self, database, slot, hash, key, now)
     }
 
+    /// Begins to fetch the memory of a key that will be asked for soon. What comes back is for
+    /// [`Keyspace::prefetch_entry`], once a few other keys have had their turn.
+    #[inline]
+    pub fn prefetch_bucket(&self, database: usize, key: &[u8]) -> Prefetched {
+        let hash = self.hasher.hash_one(key);
+        let slot = &self.slots(database)[shard_index(hash)];
+        slot.whereabouts.prefetch(hash);
+        Prefetched { hash }
+    }
+
+    /// Goes on with what [`Keyspace::prefetch_bucket`] began.
+    #[inline]
+    pub fn prefetch_entry(&self, database: usize, key: Prefetched) {
+        let slot = &self.slots(database)[shard_index(key.hash)];
+        if let Some(shard) = slot.shard.try_lock() {
+            shard.prefetch(key.hash);
+        }
+    }
+
     /// Locks the shards of all `keys`, in index order.
     pub fn hold(&self, database: usize, keys: &[&[u8]], now: BootTime) -> Held<'_> {
         Held::lock(self, database, keys, now)
@@ -131,6 +160,7 @@ impl Keyspace {
                 }
             }
             let emptied = std::mem::replace(&mut *shard, Shard::new(phase(number)));
+            slot.whereabouts.note(shard.table());
             drop(shard);
             drop(emptied);
         }
@@ -209,6 +239,7 @@ impl Keyspace {
                 .map(|number| Slot {
                     shard: Mutex::new(Shard::new(phase(number))),
                     due: AtomicU64::new(u64::MAX),
+                    whereabouts: Whereabouts::new(),
                 })
                 .collect()
         })

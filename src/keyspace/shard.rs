@@ -2,15 +2,14 @@
 //!
 //! The table holds indexes into the slab. Nothing here is aware of other shards or of events.
 
-use hashbrown::HashTable;
-
 use crate::clock::BootTime;
 
 use super::entry::{Entry, Slab};
+use super::table::Table;
 use super::wheel::{Tick, Wheel};
 
 pub(super) struct Shard {
-    table: HashTable<u32>,
+    table: Table,
     slab: Slab,
     wheel: Wheel,
     timed: usize,
@@ -20,7 +19,7 @@ impl Shard {
     /// An empty shard whose wheel has this phase in ticks.
     pub(super) fn new(phase: u64) -> Shard {
         Shard {
-            table: HashTable::new(),
+            table: Table::new(),
             slab: Slab::new(),
             wheel: Wheel::new(phase),
             timed: 0,
@@ -38,31 +37,36 @@ impl Shard {
 
     pub(super) fn find(&self, hash: u64, key: &[u8]) -> Option<u32> {
         self.table
-            .find(hash, |&index| self.slab.at(index).key() == key)
-            .copied()
+            .find(hash, |index| self.slab.at(index).key() == key)
     }
 
-    pub(super) fn at(&self, index: u32) -> &Entry {
+    /// Has what may be the entry of a hash on its way to the processor, or the entry that its key
+    /// would get.
+    pub(super) fn prefetch(&self, hash: u64) {
+        match self.table.find(hash, |_| true) {
+            Some(index) => self.slab.prefetch(index),
+            None => self.slab.prefetch_vacant(),
+        }
+    }
+
+    /// The table, for whoever notes where it is.
+    pub(super) fn table(&self) -> &Table {
+        &self.table
+    }
+
+    pub(super) fn at(&self, index: u32) -> Entry<'_> {
         self.slab.at(index)
     }
 
-    /// Adds a key that is not there; `rehash` gives the hash of a key when the table grows.
-    pub(super) fn insert(
-        &mut self,
-        hash: u64,
-        key: &[u8],
-        value: &[u8],
-        rehash: impl Fn(&[u8]) -> u64,
-    ) -> u32 {
+    /// Adds a key that is not there.
+    pub(super) fn insert(&mut self, hash: u64, key: &[u8], value: &[u8]) -> u32 {
         let index = self.slab.insert(key, value);
-        let slab = &self.slab;
-        self.table
-            .insert_unique(hash, index, |&other| rehash(slab.at(other).key()));
+        self.table.insert(hash, index);
         index
     }
 
     pub(super) fn replace_value(&mut self, index: u32, key: &[u8], value: &[u8]) {
-        self.slab.at_mut(index).replace_value(key, value);
+        self.slab.replace_value(index, key, value);
     }
 
     /// Gives the entry another deadline, or none.
@@ -72,7 +76,7 @@ impl Shard {
             if self.timed == 0 {
                 self.wheel.catch_up(Tick::at_or_before(now));
             }
-            self.slab.at_mut(index).deadline = Some(deadline);
+            self.slab.set_deadline(index, Some(deadline));
             self.wheel.insert(&mut self.slab, index);
             self.timed += 1;
         }
@@ -80,9 +84,7 @@ impl Shard {
 
     pub(super) fn remove(&mut self, hash: u64, index: u32) {
         self.clear_deadline(index);
-        if let Ok(found) = self.table.find_entry(hash, |&other| other == index) {
-            found.remove();
-        }
+        self.table.remove(hash, index);
         self.slab.remove(index);
     }
 
@@ -92,7 +94,7 @@ impl Shard {
         let index = self
             .wheel
             .pop_due(&mut self.slab, Tick::at_or_before(now))?;
-        self.slab.at_mut(index).deadline = None;
+        self.slab.set_deadline(index, None);
         self.timed -= 1;
         Some(index)
     }
@@ -103,16 +105,16 @@ impl Shard {
     }
 
     /// The entries whose index is in `range`, and one past the last index.
-    pub(super) fn entries_from(&self, start: u32) -> impl Iterator<Item = (u32, &Entry)> {
+    pub(super) fn entries_from(&self, start: u32) -> impl Iterator<Item = (u32, Entry<'_>)> {
         (start..self.slab.end())
             .map(|index| (index, self.slab.at(index)))
             .filter(|(_, entry)| !entry.is_vacant())
     }
 
     fn clear_deadline(&mut self, index: u32) {
-        if self.slab.at(index).deadline.is_some() {
+        if self.slab.at(index).deadline().is_some() {
             self.wheel.remove(&mut self.slab, index);
-            self.slab.at_mut(index).deadline = None;
+            self.slab.set_deadline(index, None);
             self.timed -= 1;
         }
     }
