@@ -10,7 +10,12 @@ use crate::resp::reply::Reply;
 
 /// Runs a request of a client or of a transaction.
 pub fn run(ctx: &mut Context<'_>, request: &[&[u8]]) -> Outcome {
-    let row = match resolve(request) {
+    run_named(ctx, named(request), request)
+}
+
+/// As [`run`], where `named` is what [`named`] found before.
+pub fn run_named(ctx: &mut Context<'_>, named: Option<&'static Row>, request: &[&[u8]]) -> Outcome {
+    let row = match resolve_named(named, request) {
         Ok(row) => row,
         Err(_) if is_http(request) => return Outcome::Drop,
         Err(error) => return refuse(ctx, request, error),
@@ -80,8 +85,20 @@ fn is_failure(result: &CommandResult) -> bool {
 /// # Errors
 /// No such command or subcommand, or too few or too many arguments.
 pub fn resolve(request: &[&[u8]]) -> Result<&'static Row, CommandError> {
-    let name = request.first().copied().unwrap_or_default();
-    let row = table::find(name).ok_or_else(|| unknown_command(request))?;
+    resolve_named(named(request), request)
+}
+
+/// The command that the first argument names.
+#[inline]
+pub fn named(request: &[&[u8]]) -> Option<&'static Row> {
+    table::find(request.first()?)
+}
+
+fn resolve_named(
+    named: Option<&'static Row>,
+    request: &[&[u8]],
+) -> Result<&'static Row, CommandError> {
+    let row = named.ok_or_else(|| unknown_command(request))?;
     let row = match request.get(1) {
         Some(subcommand) if !row.subcommands.is_empty() => row
             .find_subcommand(subcommand)

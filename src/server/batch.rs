@@ -11,8 +11,9 @@ use crate::fiber::{self, Fiber};
 use crate::gate::{Hold, Whole};
 use crate::instance::Instance;
 use crate::resp::encode::encode;
-use crate::resp::request::{Limits, Parser, Progress};
+use crate::resp::request::Limits;
 use crate::server::connection::{Connection, FLUSH_BYTES, State};
+use crate::server::lookahead::{Behind, Lookahead};
 use crate::session::{OwnedRequest, Session};
 
 /// A request that has paused on its fiber, and the access that it keeps.
@@ -26,10 +27,15 @@ type Ran = (Box<Session>, Outcome);
 
 impl<S> Connection<S> {
     /// Runs the requests in `bytes`; replies go to `out`. Tells how many bytes are done with.
-    pub(super) fn run(&mut self, bytes: &[u8], parser: &mut Parser, out: &mut Vec<u8>) -> usize {
+    pub(super) fn run(
+        &mut self,
+        bytes: &[u8],
+        lookahead: &mut Lookahead,
+        out: &mut Vec<u8>,
+    ) -> usize {
         let mut done = 0;
         loop {
-            let (consumed, next) = self.run_beside_others(&bytes[done..], parser, out);
+            let (consumed, next) = self.run_beside_others(&bytes[done..], lookahead, out);
             done += consumed;
             match next {
                 Next::Stop(state) => {
@@ -55,7 +61,7 @@ impl<S> Connection<S> {
     fn run_beside_others(
         &mut self,
         bytes: &[u8],
-        parser: &mut Parser,
+        lookahead: &mut Lookahead,
         out: &mut Vec<u8>,
     ) -> (usize, Next) {
         let gate = &self.instance.gate;
@@ -74,40 +80,24 @@ impl<S> Connection<S> {
         let mut limits = limits(ctx.instance);
         let mut done = 0;
         loop {
-            if out.len() > FLUSH_BYTES {
-                return (done, Next::Stop(State::Running));
-            }
             limits.authenticated = ctx.session.is_authenticated;
             let rest = &bytes[done..];
-            let consumed = match parser.parse(rest, &limits) {
-                Ok(Progress::Request { consumed }) => consumed,
-                Ok(Progress::Empty { consumed }) => {
-                    done += consumed;
-                    continue;
-                }
-                Ok(Progress::Incomplete { .. }) => return (done, Next::Stop(State::Reading)),
-                Err(error) => {
+            let behind = lookahead.parse(rest, &limits);
+            lookahead.prefetch(rest, &ctx.instance.keyspace, ctx.session.database);
+            ctx.watch.lap();
+            if let Some((consumed, next)) = run_parsed(&mut ctx, rest, lookahead, out) {
+                lookahead.forget();
+                return (done + consumed, next);
+            }
+            match behind {
+                Behind::Unknown => done += lookahead.end(),
+                Behind::Incomplete(start) => return (done + start, Next::Stop(State::Reading)),
+                Behind::Malformed(error) => {
                     let reply = error.into_reply();
                     ctx.count_error(&reply);
                     encode(&reply, ctx.session.protocol, out);
                     return (bytes.len(), Next::Stop(State::Closing));
                 }
-            };
-            let request = parser.arguments(rest);
-            // What was published before this request ran stands before its reply; what it
-            // publishes to itself stands behind.
-            if ctx.session.subscriptions.is_some() {
-                ctx.session.client.take_mail(out);
-            }
-            let outcome = dispatch::run(&mut ctx, &request);
-            if matches!(outcome, Outcome::NeedsWhole) {
-                let request = request.iter().map(|argument| argument.to_vec()).collect();
-                let bytes = consumed;
-                return (done, Next::Alone { request, bytes });
-            }
-            done += consumed;
-            if let Some(state) = answer(outcome, ctx.session, out) {
-                return (bytes.len(), Next::Stop(state));
             }
         }
     }
@@ -170,6 +160,37 @@ enum Next {
     Stop(State),
     /// This request of so many bytes must run alone.
     Alone { request: OwnedRequest, bytes: usize },
+}
+
+/// Runs the requests that were parsed, to the last or to one that stands in the way of the next:
+/// then it tells how many bytes are done with, and why.
+fn run_parsed(
+    ctx: &mut Context<'_>,
+    bytes: &[u8],
+    lookahead: &Lookahead,
+    out: &mut Vec<u8>,
+) -> Option<(usize, Next)> {
+    for ahead in lookahead.requests() {
+        if out.len() > FLUSH_BYTES {
+            return Some((ahead.start, Next::Stop(State::Running)));
+        }
+        let request = ahead.arguments(bytes);
+        // What was published before this request ran stands before its reply; what it
+        // publishes to itself stands behind.
+        if ctx.session.subscriptions.is_some() {
+            ctx.session.client.take_mail(out);
+        }
+        let outcome = dispatch::run_named(ctx, ahead.row, &request);
+        if matches!(outcome, Outcome::NeedsWhole) {
+            let request = request.iter().map(|argument| argument.to_vec()).collect();
+            let bytes = ahead.end - ahead.start;
+            return Some((ahead.start, Next::Alone { request, bytes }));
+        }
+        if let Some(state) = answer(outcome, ctx.session, out) {
+            return Some((bytes.len(), Next::Stop(state)));
+        }
+    }
+    None
 }
 
 /// Encodes what a command answered; tells whether the connection ends with it.

@@ -24,6 +24,7 @@ use crate::gate::Hold;
 use crate::instance::Instance;
 use crate::resp::request::Parser;
 use crate::server::batch::Parked;
+use crate::server::lookahead::Lookahead;
 use crate::session::Session;
 
 /// Bytes read at once.
@@ -81,14 +82,14 @@ enum Pace {
 struct Scratch {
     read: Vec<u8>,
     write: Vec<u8>,
-    parser: Parser,
+    lookahead: Lookahead,
 }
 
 thread_local! {
     static SCRATCH: RefCell<Scratch> = RefCell::new(Scratch {
         read: vec![0; READ_BYTES],
         write: Vec::new(),
-        parser: Parser::default(),
+        lookahead: Lookahead::default(),
     });
 }
 
@@ -97,9 +98,7 @@ impl Scratch {
     /// the next connection.
     fn forget_last_user(&mut self) {
         self.write.clear();
-        if self.parser.is_half_read() {
-            self.parser = Parser::default();
-        }
+        self.lookahead.forget();
     }
 }
 
@@ -179,7 +178,7 @@ impl<S: Socket> Connection<S> {
             let Scratch {
                 read,
                 write,
-                parser,
+                lookahead,
             } = scratch;
             let mut buffer = ReadBuf::new(read);
             ready!(Pin::new(&mut self.socket).poll_read(task, &mut buffer))?;
@@ -195,13 +194,13 @@ impl<S: Socket> Connection<S> {
             };
             self.instance.stats.input_bytes.add(bytes.len() as u64);
             if self.input.is_empty() {
-                let consumed = self.run(bytes, parser, write);
+                let consumed = self.run(bytes, lookahead, write);
                 self.input.extend_from_slice(&bytes[consumed..]);
             } else {
                 self.input.extend_from_slice(bytes);
-                self.run_own_input(parser, write);
+                self.run_own_input(lookahead, write);
             }
-            self.keep_half_read(parser);
+            self.keep_half_read(lookahead);
             self.send(task, write)?;
             Poll::Ready(Ok(pace))
         })
@@ -211,20 +210,22 @@ impl<S: Socket> Connection<S> {
     fn run_input(&mut self, task: &mut Task<'_>) -> io::Result<()> {
         SCRATCH.with_borrow_mut(|scratch| {
             scratch.forget_last_user();
-            let Scratch { write, parser, .. } = scratch;
+            let Scratch {
+                write, lookahead, ..
+            } = scratch;
             self.state = State::Reading;
-            self.run_own_input(parser, write);
-            self.keep_half_read(parser);
+            self.run_own_input(lookahead, write);
+            self.keep_half_read(lookahead);
             self.send(task, write)
         })
     }
 
-    fn run_own_input(&mut self, parser: &mut Parser, write: &mut Vec<u8>) {
+    fn run_own_input(&mut self, lookahead: &mut Lookahead, write: &mut Vec<u8>) {
         if let Some(half_read) = self.parser.take() {
-            *parser = *half_read;
+            lookahead.parser = *half_read;
         }
         let mut input = std::mem::take(&mut self.input);
-        let consumed = self.run(&input, parser, write);
+        let consumed = self.run(&input, lookahead, write);
         if consumed < input.len() {
             input.drain(..consumed);
             self.input = input;
@@ -232,9 +233,9 @@ impl<S: Socket> Connection<S> {
     }
 
     /// The thread's parser must not remember anything of this connection.
-    fn keep_half_read(&mut self, parser: &mut Parser) {
-        if parser.is_half_read() {
-            self.parser = Some(Box::new(std::mem::take(parser)));
+    fn keep_half_read(&mut self, lookahead: &mut Lookahead) {
+        if lookahead.parser.is_half_read() {
+            self.parser = Some(Box::new(std::mem::take(&mut lookahead.parser)));
         }
         let limit = self.instance.config.settings.client_query_buffer_limit();
         if self.input.len() as u64 > limit {

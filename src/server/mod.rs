@@ -5,6 +5,7 @@ pub mod connection;
 mod expiry;
 mod idle;
 mod listener;
+mod lookahead;
 mod options;
 mod tasks;
 pub mod workers;

@@ -243,6 +243,24 @@ fn a_client_without_the_password_may_send_little() {
 }
 
 #[test]
+fn signing_in_and_out_holds_for_the_requests_that_came_with_it() {
+    let server = start(&[("requirepass", "hush")]);
+    let mut client = connect(&server);
+    let many = "MSET a 1 b 2 c 3 d 4 e 5 f 6\r\n";
+    client.send_raw(format!("AUTH hush\r\n{many}SET k v\r\nRESET\r\nGET k\r\n").as_bytes());
+    for reply in ["+OK", "+OK", "+OK", "+RESET"] {
+        assert_eq!(client.next(), reply);
+    }
+    assert_eq!(client.next(), "-NOAUTH Authentication required.");
+    client.send_raw(b"AUTH hush\r\nRESET\r\n*11\r\n");
+    assert_eq!(client.next(), "+OK");
+    assert_eq!(client.next(), "+RESET");
+    let wrong = "-ERR Protocol error: unauthenticated multibulk length";
+    assert_eq!(client.next(), wrong);
+    assert_eq!(client.next(), "closed");
+}
+
+#[test]
 fn tcp_keepalive_is_set_on_the_socket_of_a_new_connection() {
     let server = start(&[]);
     let mut client = connect(&server);
