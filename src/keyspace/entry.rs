@@ -8,6 +8,7 @@
 
 use crate::clock::BootTime;
 
+use super::arena::Arena;
 use super::prefetch::prefetch;
 use super::wheel::{Links, NIL, Nodes, Tick};
 
@@ -107,9 +108,11 @@ impl<'a> Entry<'a> {
 
 /// Entries by index, in blocks of 64.
 pub(super) struct Slab {
-    blocks: Vec<Box<Block>>,
+    blocks: Vec<&'static mut Block>,
     first_vacant: u32,
 }
+
+static ARENA: Arena<Block> = Arena::new();
 
 struct Block {
     payloads: [Payload; BLOCK],
@@ -193,22 +196,39 @@ impl Slab {
     fn grow(&mut self) {
         let base = self.end();
         let last = base + BLOCK as u32 - 1;
-        let next = |place: usize| {
-            let index = base + place as u32;
-            if index == last { NIL } else { index + 1 }
-        };
-        self.blocks.push(Box::new(Block {
-            payloads: [const { Payload::Vacant }; BLOCK],
-            timers: std::array::from_fn(|place| Timer {
-                deadline: None,
-                links: Links {
-                    next: next(place),
-                    prev: NIL,
-                },
-            }),
-        }));
+        let block = ARENA.take(Block::blank);
+        for (index, timer) in (base..).zip(&mut block.timers) {
+            timer.links.next = if index == last { NIL } else { index + 1 };
+        }
+        self.blocks.push(block);
         self.first_vacant = base;
     }
+}
+
+impl Drop for Slab {
+    fn drop(&mut self) {
+        let blocks = std::mem::take(&mut self.blocks);
+        ARENA.give_back(blocks.into_iter().map(|block| {
+            *block = Block::blank();
+            block
+        }));
+    }
+}
+
+impl Block {
+    fn blank() -> Block {
+        Block {
+            payloads: [const { Payload::Vacant }; BLOCK],
+            timers: [const { Timer::NONE }; BLOCK],
+        }
+    }
+}
+
+impl Timer {
+    const NONE: Timer = Timer {
+        deadline: None,
+        links: Links::NONE,
+    };
 }
 
 impl Nodes for Slab {

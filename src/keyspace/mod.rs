@@ -9,6 +9,7 @@
 //! else ever runs. The wheel only frees memory and tells of the expiry on time.
 
 mod alarm;
+mod arena;
 mod change;
 mod entry;
 mod key;
@@ -159,7 +160,7 @@ impl Keyspace {
                     self.watched.tell(database, entry.key(), Event::Flushed);
                 }
             }
-            let emptied = std::mem::replace(&mut *shard, Shard::new(phase(number)));
+            let emptied = std::mem::replace(&mut *shard, Shard::new(number));
             slot.whereabouts.note(shard.table());
             drop(shard);
             drop(emptied);
@@ -237,7 +238,7 @@ impl Keyspace {
         self.databases[database].shards.get_or_init(|| {
             (0..SHARDS)
                 .map(|number| Slot {
-                    shard: Mutex::new(Shard::new(phase(number))),
+                    shard: Mutex::new(Shard::new(number)),
                     due: AtomicU64::new(u64::MAX),
                     whereabouts: Whereabouts::new(),
                 })
@@ -264,13 +265,7 @@ impl Slot {
     }
 }
 
-/// By how many ticks the wheel of a shard runs ahead. Shards then move the entries of a slot one
-/// after the other: 256 ms apart on the level of a minute, evenly spread on those below.
-fn phase(shard: usize) -> u64 {
-    shard as u64 * 1027
-}
-
-/// The table uses a hash's lowest and highest bits; the shard is chosen by others.
+/// The table uses the lower half of a hash; the shard is chosen by other bits.
 fn shard_index(hash: u64) -> usize {
     (hash >> 40) as usize % SHARDS
 }

@@ -16,12 +16,12 @@ pub(super) struct Shard {
 }
 
 impl Shard {
-    /// An empty shard whose wheel has this phase in ticks.
-    pub(super) fn new(phase: u64) -> Shard {
+    /// An empty shard, the `number`th of a database.
+    pub(super) fn new(number: usize) -> Shard {
         Shard {
-            table: Table::new(),
+            table: Table::new(number),
             slab: Slab::new(),
-            wheel: Wheel::new(phase),
+            wheel: Wheel::new(phase(number)),
             timed: 0,
         }
     }
@@ -118,4 +118,10 @@ impl Shard {
             self.timed -= 1;
         }
     }
+}
+
+/// By how many ticks the wheel of a shard runs ahead. Shards then move the entries of a slot one
+/// after the other: 256 ms apart on the level of a minute, evenly spread on those below.
+fn phase(number: usize) -> u64 {
+    number as u64 * 1027
 }

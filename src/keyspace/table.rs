@@ -12,11 +12,14 @@ use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 
 use super::prefetch::prefetch;
 
-/// Buckets of the first allocation.
-const FIRST_BUCKETS: usize = 16;
-/// The table grows by a quarter when four fifths of it are full: what it keeps moves in order, as fast as
+/// Buckets of the first allocation, and how many more a table may begin with. Tables that grow by
+/// the same factor from different sizes do so at different times: a growing one then finds the
+/// memory that another has left.
+const FIRST_BUCKETS: usize = 64;
+const SPREAD: usize = FIRST_BUCKETS / 6;
+/// The table grows by a sixth when five sixths of it are full: what it keeps moves in order, as fast as
 /// memory is read.
-const FULL: (usize, usize) = (4, 5);
+const FULL: (usize, usize) = (5, 6);
 
 #[derive(Clone, Copy)]
 struct Bucket {
@@ -35,13 +38,16 @@ const EMPTY: Bucket = Bucket {
 pub(super) struct Table {
     buckets: Box<[Bucket]>,
     len: usize,
+    first_buckets: usize,
 }
 
 impl Table {
-    pub(super) fn new() -> Table {
+    /// An empty table, the `number`th of many.
+    pub(super) fn new(number: usize) -> Table {
         Table {
             buckets: Box::default(),
             len: 0,
+            first_buckets: FIRST_BUCKETS + number % SPREAD,
         }
     }
 
@@ -118,7 +124,7 @@ impl Table {
 
     #[cold]
     fn grow(&mut self) {
-        let buckets = (self.buckets.len() + self.buckets.len() / 4).max(FIRST_BUCKETS);
+        let buckets = (self.buckets.len() + self.buckets.len() / 6).max(self.first_buckets);
         let old = std::mem::replace(&mut self.buckets, vec![EMPTY; buckets].into_boxed_slice());
         for bucket in old {
             if bucket.index != NO_INDEX {
@@ -198,7 +204,7 @@ mod tests {
     proptest! {
         #[test]
         fn holds_what_a_set_holds(steps in prop::collection::vec((any::<bool>(), 0..300u32), 1..600)) {
-            let mut table = Table::new();
+            let mut table = Table::new(0);
             let mut model = std::collections::BTreeSet::new();
             for (adds, number) in steps {
                 let hash = crowded(number);
@@ -219,7 +225,7 @@ mod tests {
 
     #[test]
     fn a_lookup_that_misses_ends_at_every_load() {
-        let mut table = Table::new();
+        let mut table = Table::new(0);
         for number in 0..10_000u32 {
             assert_eq!(table.find(u64::MAX, |_| false), None);
             table.insert(u64::from(number) * 0x9E37_79B9, number);
