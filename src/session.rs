@@ -9,7 +9,7 @@ use bytes::Bytes;
 use crate::client::Client;
 use crate::pubsub::Kind;
 use crate::resp::Protocol;
-use crate::script::cache::LastScript;
+use crate::script::cache::LastScripts;
 use crate::watch::{Dirty, WatchedKey};
 
 /// A request kept for later: its arguments, the command's name first.
@@ -30,7 +30,7 @@ pub struct Session {
     /// Open from WATCH to EXEC, DISCARD or UNWATCH.
     pub watch: Option<Box<Watch>>,
     /// The script it ran last.
-    pub last_script: LastScript,
+    pub last_scripts: LastScripts,
     /// Made with the first subscription.
     pub subscriptions: Option<Box<Subscriptions>>,
 }
@@ -104,7 +104,7 @@ impl Session {
             is_authenticated,
             transaction: None,
             watch: None,
-            last_script: LastScript::default(),
+            last_scripts: LastScripts::default(),
             subscriptions: None,
         }
     }

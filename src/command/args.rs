@@ -8,7 +8,10 @@ use crate::error::CommandError;
 /// # Errors
 /// [`CommandError::NotAnInteger`].
 pub fn integer(text: &[u8]) -> Result<i64, CommandError> {
-    parse_integer(text).ok_or(CommandError::NotAnInteger)
+    match parse_integer(text) {
+        Some(number) => Ok(number),
+        None => Err(CommandError::NotAnInteger),
+    }
 }
 
 /// As [`integer`], without an error to build.
@@ -23,6 +26,18 @@ pub fn parse_integer(text: &[u8]) -> Option<i64> {
         _ => return None,
     }
     let mut magnitude: u64 = 0;
+    if digits.len() <= 18 {
+        // So many digits fit, whichever they are.
+        for digit in digits {
+            let value = digit.wrapping_sub(b'0');
+            if value > 9 {
+                return None;
+            }
+            magnitude = magnitude * 10 + u64::from(value);
+        }
+        let magnitude = i64::try_from(magnitude).ok()?;
+        return Some(if negative { -magnitude } else { magnitude });
+    }
     for digit in digits {
         let value = digit.wrapping_sub(b'0');
         if value > 9 {
@@ -97,20 +112,26 @@ impl Span<'_> {
         now: BootTime,
     ) -> Result<BootTime, CommandError> {
         let number = integer(self.text)?;
-        let invalid = || CommandError::InvalidExpire { command };
+        match self.after(number, clock, now) {
+            Some(deadline) => Ok(deadline),
+            None => Err(CommandError::InvalidExpire { command }),
+        }
+    }
+
+    #[inline]
+    fn after(self, number: i64, clock: &Clock, now: BootTime) -> Option<BootTime> {
         if number <= 0 {
-            return Err(invalid());
+            return None;
         }
         let millis = match self.unit {
-            Unit::Millis => Some(number),
-            Unit::Seconds => number.checked_mul(1000),
+            Unit::Millis => number,
+            Unit::Seconds => number.checked_mul(1000)?,
         };
-        let millis = millis.ok_or_else(invalid)?;
         match self.base {
-            Base::Epoch => Ok(clock.from_unix(UnixMillis(millis))),
+            Base::Epoch => Some(clock.from_unix(UnixMillis(millis))),
             // Only a TTL of over 100 million years can reach the end of the wall clock.
-            Base::Now if millis > i64::MAX / 2 && overflows_unix(millis, clock) => Err(invalid()),
-            Base::Now => Ok(now.after_millis(millis.unsigned_abs())),
+            Base::Now if millis > i64::MAX / 2 && overflows_unix(millis, clock) => None,
+            Base::Now => Some(now.after_millis(millis.unsigned_abs())),
         }
     }
 }

@@ -1,8 +1,9 @@
 //! What a script's `redis.call` reaches: the same functions as a connection, with a script's rights.
 
+use std::sync::LazyLock;
 use std::time::Duration;
 
-use crate::command::table::{self, Flags};
+use crate::command::table::{self, Flags, Row};
 use crate::command::{Caller, Context, Outcome, dispatch};
 use crate::error::{CommandError, ScriptError};
 use crate::keyspace::Event;
@@ -12,6 +13,18 @@ use crate::script::cache::Running;
 
 /// Commands that change no key and yet have an effect, which a read-only script may not have.
 const PUBLISHING: [&str; 2] = ["publish", "spublish"];
+
+static GET: LazyLock<Option<&'static Row>> = LazyLock::new(|| table::find(b"get"));
+static DEL: LazyLock<Option<&'static Row>> = LazyLock::new(|| table::find(b"del"));
+
+/// The row of `DEL` or `UNLINK`.
+fn row_of_deletion(command: &[u8]) -> Option<&'static Row> {
+    if command.eq_ignore_ascii_case(b"del") {
+        *DEL
+    } else {
+        table::find(command)
+    }
+}
 
 /// See the module's text.
 pub(super) struct ScriptCalls<'c, 'a> {
@@ -82,7 +95,7 @@ impl Calls for ScriptCalls<'_, '_> {
         if self.read_only || self.running.is_some() {
             return None;
         }
-        let (get, delete) = (table::find(b"get")?, table::find(command)?);
+        let (get, delete) = ((*GET)?, row_of_deletion(command)?);
         let mut guard = self.ctx.read(key);
         let is_equal = guard.value() == Some(value);
         if is_equal {

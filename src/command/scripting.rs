@@ -131,10 +131,10 @@ fn run_known(
     let sha1 = cache::parse_sha1(sha1).ok_or(CommandError::NoScript)?;
     let scripts = &ctx.instance.scripts;
     let script = scripts
-        .find_again(&sha1, &mut ctx.session.last_script)
+        .find_again(&sha1, &mut ctx.session.last_scripts)
         .ok_or(CommandError::NoScript)?;
     let result = run(ctx, &script, arguments, permission);
-    ctx.session.last_script.keep(script);
+    ctx.session.last_scripts.keep(script);
     result
 }
 
@@ -158,12 +158,7 @@ fn learn(instance: &Instance, body: &[u8], source: Source) -> Result<Arc<Script>
     if native.is_err() {
         with_vm(instance, |vm| vm.check(body))??;
     }
-    let script = Arc::new(Script {
-        sha1: cache::sha1_of(body),
-        body: body.into(),
-        flags,
-        native,
-    });
+    let script = Arc::new(Script::new(body, flags, native));
     let evaluated_max = instance.config.settings.script_cache_size();
     instance
         .scripts
@@ -206,10 +201,15 @@ fn run(
     };
     if let Ok(program) = &script.native {
         ctx.count_native_script();
-        let reply = ctx.holding(keys, |ctx| {
+        let run = |ctx: &mut Context<'_>| {
             let mut calls = ScriptCalls::new(ctx, read_only, None);
             program.run(script.sha1_text(), keys, argv, &mut calls)
-        });
+        };
+        let reply = if !read_only && program.is_one_lookup(keys, argv) {
+            run(ctx)
+        } else {
+            ctx.holding(keys, run)
+        };
         return Ok(reply.into());
     }
     if ctx.access != Access::Whole {

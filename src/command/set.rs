@@ -89,26 +89,29 @@ impl<'a> Options<'a> {
             self.lifetime = Lifetime::Keep;
             return Ok(0);
         }
-        let operand = operand.ok_or(CommandError::Syntax)?;
-        if let Some(condition) = Condition::comparing(word, operand) {
-            if self.condition != Condition::Always {
-                return Err(CommandError::Syntax);
+        let Some(operand) = operand else {
+            return Err(CommandError::Syntax);
+        };
+        if let Some((unit, base)) = args::expiry_option(word) {
+            match self.lifetime {
+                Lifetime::Unlimited => {}
+                Lifetime::Until(known) if (known.unit, known.base) == (unit, base) => {}
+                Lifetime::Until(_) | Lifetime::Keep => return Err(CommandError::Syntax),
             }
-            self.condition = condition;
+            self.lifetime = Lifetime::Until(Span {
+                text: operand,
+                unit,
+                base,
+            });
             return Ok(1);
         }
-        let (unit, base) = args::expiry_option(word).ok_or(CommandError::Syntax)?;
-        match self.lifetime {
-            Lifetime::Unlimited => {}
-            Lifetime::Until(known) if (known.unit, known.base) == (unit, base) => {}
-            Lifetime::Until(_) | Lifetime::Keep => return Err(CommandError::Syntax),
+        match Condition::comparing(word, operand) {
+            Some(condition) if self.condition == Condition::Always => {
+                self.condition = condition;
+                Ok(1)
+            }
+            _ => Err(CommandError::Syntax),
         }
-        self.lifetime = Lifetime::Until(Span {
-            text: operand,
-            unit,
-            base,
-        });
-        Ok(1)
     }
 
     fn require(&mut self, condition: Condition<'a>) -> Result<usize, CommandError> {

@@ -9,6 +9,7 @@ mod header;
 mod inline;
 pub mod reply;
 pub mod request;
+pub mod whole;
 
 #[cfg(test)]
 mod differential;

@@ -117,30 +117,6 @@ pub struct Parser {
     steps: usize,
 }
 
-/// A whole request, apart from the parser that found it.
-#[derive(Debug)]
-pub struct Request {
-    spans: SmallVec<[Span; 8]>,
-    /// What the spans point into, where that is not the client's own bytes.
-    words: Option<Box<[u8]>>,
-}
-
-impl Request {
-    /// Its arguments; `buffer` begins where the request does.
-    #[inline]
-    pub fn arguments<'a>(&'a self, buffer: &'a [u8]) -> Arguments<'a> {
-        let bytes = self.words.as_deref().unwrap_or(buffer);
-        self.spans.iter().map(|span| span.of(bytes)).collect()
-    }
-
-    /// Its first argument, the command's name.
-    #[inline]
-    pub fn first<'a>(&'a self, buffer: &'a [u8]) -> Option<&'a [u8]> {
-        let bytes = self.words.as_deref().unwrap_or(buffer);
-        self.spans.first().map(|span| span.of(bytes))
-    }
-}
-
 /// What the spans of a request point into.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Source {
@@ -184,21 +160,25 @@ impl Parser {
         self.spans.iter().map(|span| span.of(bytes)).collect()
     }
 
-    /// The request that `parse` has just found, kept while others are parsed.
-    #[inline]
-    pub fn take_request(&mut self) -> Request {
-        Request {
-            spans: SmallVec::from_slice(&self.spans),
-            words: match self.source {
-                Source::Buffer => None,
-                Source::Words => Some(self.words.as_slice().into()),
-            },
+    /// As [`Parser::arguments`], free of the parser; `None` for an inline command, whose words are
+    /// the parser's own.
+    pub fn arguments_in<'a>(&self, buffer: &'a [u8]) -> Option<Arguments<'a>> {
+        match self.source {
+            Source::Buffer => Some(self.spans.iter().map(|span| span.of(buffer)).collect()),
+            Source::Words => None,
         }
     }
 
     /// Whether the parser remembers the beginning of a request, and must see its rest.
     pub fn is_half_read(&self) -> bool {
         self.missing > 0 || self.searched > 0
+    }
+
+    /// Forgets the beginning of a request: its bytes will be shown again.
+    pub fn forget_half_read(&mut self) {
+        if self.is_half_read() {
+            *self = Parser::default();
+        }
     }
 
     /// Reads a request from its first byte.

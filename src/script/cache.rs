@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use dashmap::DashMap;
 use dashmap::mapref::entry::Entry;
 use parking_lot::Mutex;
+use smallvec::SmallVec;
 
 use crate::error::CommandError;
 use crate::script::native::{NotNative, Program};
@@ -29,12 +30,25 @@ pub struct Script {
     pub flags: ScriptFlags,
     /// How it runs without Lua, or why it does not.
     pub native: Result<Program, NotNative>,
+    name: Box<str>,
 }
 
 impl Script {
+    /// A script that compiles.
+    pub fn new(body: &[u8], flags: ScriptFlags, native: Result<Program, NotNative>) -> Script {
+        let sha1 = sha1_of(body);
+        Script {
+            sha1,
+            body: body.into(),
+            flags,
+            native,
+            name: String::from_utf8_lossy(&sha1).into(),
+        }
+    }
+
     /// The name as text.
     pub fn sha1_text(&self) -> &str {
-        std::str::from_utf8(&self.sha1).unwrap_or_default()
+        &self.name
     }
 }
 
@@ -60,18 +74,21 @@ pub struct Scripts {
     running: Mutex<Option<Arc<Running>>>,
 }
 
-/// The script that a connection ran last.
+/// The scripts that a connection ran last: as many as a lock library has.
 #[derive(Default)]
-pub struct LastScript {
-    script: Option<Arc<Script>>,
-    /// The state of the cache when it was looked up.
+pub struct LastScripts {
+    scripts: SmallVec<[Arc<Script>; 3]>,
+    /// The state of the cache when they were looked up.
     generation: u64,
 }
 
-impl LastScript {
-    /// Keeps the script for the next time.
+impl LastScripts {
+    /// Keeps a script for the next time.
     pub fn keep(&mut self, script: Arc<Script>) {
-        self.script = Some(script);
+        if self.scripts.len() == self.scripts.inline_size() {
+            self.scripts.remove(0);
+        }
+        self.scripts.push(script);
     }
 }
 
@@ -96,15 +113,16 @@ impl Running {
 
 impl Scripts {
     /// The script of that name, which `last` may hold from the time before: most connections run
-    /// one script over and over. Give it back with [`LastScript::keep`].
-    pub fn find_again(&self, sha1: &Sha1, last: &mut LastScript) -> Option<Arc<Script>> {
+    /// the same few over and over. Give it back with [`LastScripts::keep`].
+    pub fn find_again(&self, sha1: &Sha1, last: &mut LastScripts) -> Option<Arc<Script>> {
         let generation = self.generation.load(Ordering::SeqCst);
-        match last.script.take() {
-            Some(script) if last.generation == generation && script.sha1 == *sha1 => Some(script),
-            _ => {
-                last.generation = generation;
-                self.find(sha1)
-            }
+        if last.generation != generation {
+            last.generation = generation;
+            last.scripts.clear();
+        }
+        match last.scripts.iter().position(|script| script.sha1 == *sha1) {
+            Some(place) => Some(last.scripts.swap_remove(place)),
+            None => self.find(sha1),
         }
     }
 

@@ -6,14 +6,15 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use crate::command::table::Row;
 use crate::command::{Access, Context, Outcome, dispatch};
 use crate::fiber::{self, Fiber};
 use crate::gate::{Hold, Whole};
 use crate::instance::Instance;
 use crate::resp::encode::encode;
-use crate::resp::request::Limits;
+use crate::resp::request::{Limits, Parser};
 use crate::server::connection::{Connection, FLUSH_BYTES, State};
-use crate::server::lookahead::{Behind, Lookahead};
+use crate::server::lookahead::{Behind, Lookahead, Place};
 use crate::session::{OwnedRequest, Session};
 
 /// A request that has paused on its fiber, and the access that it keeps.
@@ -27,15 +28,10 @@ type Ran = (Box<Session>, Outcome);
 
 impl<S> Connection<S> {
     /// Runs the requests in `bytes`; replies go to `out`. Tells how many bytes are done with.
-    pub(super) fn run(
-        &mut self,
-        bytes: &[u8],
-        lookahead: &mut Lookahead,
-        out: &mut Vec<u8>,
-    ) -> usize {
+    pub(super) fn run(&mut self, bytes: &[u8], parser: &mut Parser, out: &mut Vec<u8>) -> usize {
         let mut done = 0;
         loop {
-            let (consumed, next) = self.run_beside_others(&bytes[done..], lookahead, out);
+            let (consumed, next) = self.run_beside_others(&bytes[done..], parser, out);
             done += consumed;
             match next {
                 Next::Stop(state) => {
@@ -61,7 +57,7 @@ impl<S> Connection<S> {
     fn run_beside_others(
         &mut self,
         bytes: &[u8],
-        lookahead: &mut Lookahead,
+        parser: &mut Parser,
         out: &mut Vec<u8>,
     ) -> (usize, Next) {
         let gate = &self.instance.gate;
@@ -78,19 +74,32 @@ impl<S> Connection<S> {
         self.client.active_us.store(now.micros(), Ordering::Relaxed);
         let mut ctx = Context::new(&self.instance, session, now, access);
         let mut limits = limits(ctx.instance);
+        let mut lookahead = Lookahead::default();
         let mut done = 0;
         loop {
             limits.authenticated = ctx.session.is_authenticated;
             let rest = &bytes[done..];
-            let behind = lookahead.parse(rest, &limits);
-            lookahead.prefetch(rest, &ctx.instance.keyspace, ctx.session.database);
+            let behind = lookahead.parse(parser, rest, &limits);
+            lookahead.prefetch(&ctx.instance.keyspace, ctx.session.database);
             ctx.watch.lap();
-            if let Some((consumed, next)) = run_parsed(&mut ctx, rest, lookahead, out) {
-                lookahead.forget();
-                return (done + consumed, next);
+            for ahead in lookahead.requests() {
+                let stopped = run_one(&mut ctx, ahead.row, &ahead.arguments, ahead.place, out);
+                if let Some((consumed, next)) = stopped {
+                    // Its bytes will be parsed again.
+                    parser.forget_half_read();
+                    return (done + consumed, next);
+                }
             }
             match behind {
-                Behind::Unknown => done += lookahead.end(),
+                Behind::Unknown(start) => done += start,
+                Behind::Inline(place) => {
+                    let request = parser.arguments(&rest[place.start..]);
+                    let named = dispatch::named(&request);
+                    match run_one(&mut ctx, named, &request, place, out) {
+                        Some((consumed, next)) => return (done + consumed, next),
+                        None => done += place.end,
+                    }
+                }
                 Behind::Incomplete(start) => return (done + start, Next::Stop(State::Reading)),
                 Behind::Malformed(error) => {
                     let reply = error.into_reply();
@@ -162,35 +171,32 @@ enum Next {
     Alone { request: OwnedRequest, bytes: usize },
 }
 
-/// Runs the requests that were parsed, to the last or to one that stands in the way of the next:
-/// then it tells how many bytes are done with, and why.
-fn run_parsed(
+/// Runs one request. What it returns, if anything, stands in the way of the next: how many bytes
+/// are done with, and why.
+#[inline]
+fn run_one(
     ctx: &mut Context<'_>,
-    bytes: &[u8],
-    lookahead: &Lookahead,
+    named: Option<&'static Row>,
+    request: &[&[u8]],
+    place: Place,
     out: &mut Vec<u8>,
 ) -> Option<(usize, Next)> {
-    for ahead in lookahead.requests() {
-        if out.len() > FLUSH_BYTES {
-            return Some((ahead.start, Next::Stop(State::Running)));
-        }
-        let request = ahead.arguments(bytes);
-        // What was published before this request ran stands before its reply; what it
-        // publishes to itself stands behind.
-        if ctx.session.subscriptions.is_some() {
-            ctx.session.client.take_mail(out);
-        }
-        let outcome = dispatch::run_named(ctx, ahead.row, &request);
-        if matches!(outcome, Outcome::NeedsWhole) {
-            let request = request.iter().map(|argument| argument.to_vec()).collect();
-            let bytes = ahead.end - ahead.start;
-            return Some((ahead.start, Next::Alone { request, bytes }));
-        }
-        if let Some(state) = answer(outcome, ctx.session, out) {
-            return Some((bytes.len(), Next::Stop(state)));
-        }
+    if out.len() > FLUSH_BYTES {
+        return Some((place.start, Next::Stop(State::Running)));
     }
-    None
+    // What was published before this request ran stands before its reply; what it publishes to
+    // itself stands behind.
+    if ctx.session.subscriptions.is_some() {
+        ctx.session.client.take_mail(out);
+    }
+    let outcome = dispatch::run_named(ctx, named, request);
+    if matches!(outcome, Outcome::NeedsWhole) {
+        let request = request.iter().map(|argument| argument.to_vec()).collect();
+        let bytes = place.end - place.start;
+        return Some((place.start, Next::Alone { request, bytes }));
+    }
+    let state = answer(outcome, ctx.session, out)?;
+    Some((place.end, Next::Stop(state)))
 }
 
 /// Encodes what a command answered; tells whether the connection ends with it.

@@ -24,7 +24,6 @@ use crate::gate::Hold;
 use crate::instance::Instance;
 use crate::resp::request::Parser;
 use crate::server::batch::Parked;
-use crate::server::lookahead::Lookahead;
 use crate::session::Session;
 
 /// Bytes read at once.
@@ -82,14 +81,14 @@ enum Pace {
 struct Scratch {
     read: Vec<u8>,
     write: Vec<u8>,
-    lookahead: Lookahead,
+    parser: Parser,
 }
 
 thread_local! {
     static SCRATCH: RefCell<Scratch> = RefCell::new(Scratch {
         read: vec![0; READ_BYTES],
         write: Vec::new(),
-        lookahead: Lookahead::default(),
+        parser: Parser::default(),
     });
 }
 
@@ -98,7 +97,7 @@ impl Scratch {
     /// the next connection.
     fn forget_last_user(&mut self) {
         self.write.clear();
-        self.lookahead.forget();
+        self.parser.forget_half_read();
     }
 }
 
@@ -178,7 +177,7 @@ impl<S: Socket> Connection<S> {
             let Scratch {
                 read,
                 write,
-                lookahead,
+                parser,
             } = scratch;
             let mut buffer = ReadBuf::new(read);
             ready!(Pin::new(&mut self.socket).poll_read(task, &mut buffer))?;
@@ -194,13 +193,13 @@ impl<S: Socket> Connection<S> {
             };
             self.instance.stats.input_bytes.add(bytes.len() as u64);
             if self.input.is_empty() {
-                let consumed = self.run(bytes, lookahead, write);
+                let consumed = self.run(bytes, parser, write);
                 self.input.extend_from_slice(&bytes[consumed..]);
             } else {
                 self.input.extend_from_slice(bytes);
-                self.run_own_input(lookahead, write);
+                self.run_own_input(parser, write);
             }
-            self.keep_half_read(lookahead);
+            self.keep_half_read(parser);
             self.send(task, write)?;
             Poll::Ready(Ok(pace))
         })
@@ -210,22 +209,20 @@ impl<S: Socket> Connection<S> {
     fn run_input(&mut self, task: &mut Task<'_>) -> io::Result<()> {
         SCRATCH.with_borrow_mut(|scratch| {
             scratch.forget_last_user();
-            let Scratch {
-                write, lookahead, ..
-            } = scratch;
+            let Scratch { write, parser, .. } = scratch;
             self.state = State::Reading;
-            self.run_own_input(lookahead, write);
-            self.keep_half_read(lookahead);
+            self.run_own_input(parser, write);
+            self.keep_half_read(parser);
             self.send(task, write)
         })
     }
 
-    fn run_own_input(&mut self, lookahead: &mut Lookahead, write: &mut Vec<u8>) {
+    fn run_own_input(&mut self, parser: &mut Parser, write: &mut Vec<u8>) {
         if let Some(half_read) = self.parser.take() {
-            lookahead.parser = *half_read;
+            *parser = *half_read;
         }
         let mut input = std::mem::take(&mut self.input);
-        let consumed = self.run(&input, lookahead, write);
+        let consumed = self.run(&input, parser, write);
         if consumed < input.len() {
             input.drain(..consumed);
             self.input = input;
@@ -233,9 +230,9 @@ impl<S: Socket> Connection<S> {
     }
 
     /// The thread's parser must not remember anything of this connection.
-    fn keep_half_read(&mut self, lookahead: &mut Lookahead) {
-        if lookahead.parser.is_half_read() {
-            self.parser = Some(Box::new(std::mem::take(&mut lookahead.parser)));
+    fn keep_half_read(&mut self, parser: &mut Parser) {
+        if parser.is_half_read() {
+            self.parser = Some(Box::new(std::mem::take(parser)));
         }
         let limit = self.instance.config.settings.client_query_buffer_limit();
         if self.input.len() as u64 > limit {

@@ -97,7 +97,16 @@ impl Program {
         Ok(Program { script, release })
     }
 
-    /// Runs the script. The caller holds the shards of all `keys`; no other key is touched.
+    /// Whether a run with these arguments looks at one key once: such a run holds no lock but that
+    /// of its one step.
+    #[inline]
+    pub fn is_one_lookup(&self, keys: &[&[u8]], argv: &[&[u8]]) -> bool {
+        let release = self.release.as_ref();
+        release.is_some_and(|release| release.is_all(keys, argv))
+    }
+
+    /// Runs the script. The caller holds the shards of all `keys`, if it is not
+    /// [one lookup](Program::is_one_lookup); no other key is touched.
     ///
     /// `sha1_hex` names the script in error replies. Errors are replies too, as Redis words them.
     pub fn run<C: Calls + ?Sized>(
@@ -107,13 +116,13 @@ impl Program {
         argv: &[&[u8]],
         calls: &mut C,
     ) -> Reply {
-        let is_released = match &self.release {
-            Some(release) => release.run(keys, argv, calls),
-            None => None,
-        };
-        match is_released {
+        let release = self.release.as_ref();
+        match release.and_then(|release| release.run(keys, argv, calls)) {
             Some(true) => Reply::Integer(1),
-            Some(false) => Run::answer_rest(&self.script, sha1_hex, keys, argv, calls),
+            Some(false) => match release.and_then(Release::refusal) {
+                Some(number) => Reply::Integer(number),
+                None => Run::answer_rest(&self.script, sha1_hex, keys, argv, calls),
+            },
             None => Run::answer(&self.script, sha1_hex, keys, argv, calls),
         }
     }

@@ -14,6 +14,8 @@ pub(super) struct Release {
     key: usize,
     token: usize,
     command: Box<[u8]>,
+    /// The answer where the key does not hold the token, if it is a plain number.
+    refusal: Option<i64>,
 }
 
 impl Release {
@@ -45,6 +47,7 @@ impl Release {
                 key,
                 token: *token,
                 command: delete.name.clone(),
+                refusal: refusal(script),
             }),
             _ => None,
         }
@@ -61,6 +64,16 @@ impl Release {
         calls.remove_if_equal(&self.command, key, token)
     }
 
+    /// Whether the statement is all that a run with these arguments does.
+    pub(super) fn is_all(&self, keys: &[&[u8]], argv: &[&[u8]]) -> bool {
+        self.refusal.is_some() && self.key < keys.len() && self.token < argv.len()
+    }
+
+    /// The answer where the key does not hold the token, if no statement need be run for it.
+    pub(super) fn refusal(&self) -> Option<i64> {
+        self.refusal
+    }
+
     /// What the script does where the key does not hold the token.
     pub(super) fn otherwise(script: &Script) -> (&[Statement], &[Statement]) {
         const NOTHING: &Block = &Vec::new();
@@ -69,6 +82,19 @@ impl Release {
             _ => (NOTHING, NOTHING),
         }
     }
+}
+
+/// The number that a release answers where it refuses, if it does nothing else.
+fn refusal(script: &Script) -> Option<i64> {
+    let (otherwise, rest) = Release::otherwise(script);
+    let Statement::Return(values) = otherwise.first().or(rest.first())? else {
+        return None;
+    };
+    let [Expr::Number(number)] = values.as_slice() else {
+        return None;
+    };
+    let integer = *number as i64;
+    (integer as f64 == *number && integer.abs() < 1 << 53).then_some(integer)
 }
 
 /// The index of the one element of KEYS that a command is given, if it is one of these commands.
@@ -91,6 +117,26 @@ fn only_key(command: &Command, names: &[&str]) -> Option<usize> {
 mod tests {
     use super::super::parser::Parser;
     use super::*;
+
+    #[test]
+    fn a_plain_refusal_is_known() {
+        let release =
+            "if redis.call('get',KEYS[1]) == ARGV[1] then return redis.call('del',KEYS[1])";
+        for (rest, number) in [
+            ("else return 0 end", Some(0)),
+            ("end return 7", Some(7)),
+            ("else return 0.5 end", None),
+            ("else return nil end", None),
+            ("else return redis.call('exists', KEYS[1]) end", None),
+            ("else local x = 1 end return 0", None),
+            ("end", None),
+        ] {
+            let body = format!("{release} {rest}");
+            let script = Parser::script(body.as_bytes()).unwrap_or_else(|why| panic!("{why}"));
+            let release = Release::of(&script).unwrap_or_else(|| panic!("{body}"));
+            assert_eq!(release.refusal(), number, "{body}");
+        }
+    }
 
     fn is_release(body: &str) -> bool {
         let script = Parser::script(body.as_bytes()).unwrap_or_else(|reason| panic!("{reason}"));
