@@ -220,8 +220,20 @@ impl Stopwatch {
 
     /// What has passed since the start.
     pub fn elapsed(self) -> Duration {
-        Duration::from_nanos(system_boot_ns().saturating_sub(self.start_ns))
+        Duration::from_nanos(self.elapsed_ns())
     }
+
+    /// The same in nanoseconds.
+    #[inline]
+    pub fn elapsed_ns(self) -> u64 {
+        system_boot_ns().saturating_sub(self.start_ns)
+    }
+}
+
+/// Processor time that the calling thread has used, in nanoseconds.
+pub fn thread_cpu_ns() -> u64 {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    (time.tv_sec as u64) * 1_000_000_000 + (time.tv_nsec as u64)
 }
 
 /// Both system clocks at one moment. A thread that is put aside between two reads would shift

@@ -17,6 +17,7 @@ fn run() -> Result<(), CliError> {
     match cli::parse(std::env::args_os(), &mut std::io::stdin())? {
         Invocation::Server(options) => program::serve(*options),
         Invocation::Cluster(options) => program::serve_cluster(options),
+        Invocation::Bench(options) => program::run_bench(&options),
         Invocation::Explain(options) => program::explain(&options),
         Invocation::Print(text) => {
             print!("{text}");

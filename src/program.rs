@@ -1,5 +1,7 @@
 //! The program's modes: what `main` runs.
 
+mod bench;
+
 use std::io::Write as _;
 use std::path::PathBuf;
 
@@ -17,6 +19,8 @@ use crate::config::{LogLevel, Settings};
 use crate::error::StartupError;
 use crate::script::native::Program;
 use crate::server::Server;
+
+pub use bench::run as run_bench;
 
 /// Serves until a signal or SHUTDOWN ends it.
 ///
@@ -148,6 +152,16 @@ impl Signals {
             interrupt: catch(SignalKind::interrupt())?,
             runtime,
         })
+    }
+
+    /// Waits for SIGTERM or SIGINT.
+    fn wait_for_one(&mut self) {
+        self.runtime.block_on(async {
+            tokio::select! {
+                _ = self.terminate.recv() => {}
+                _ = self.interrupt.recv() => {}
+            }
+        });
     }
 
     /// Waits for SIGTERM, SIGINT, or until every server was asked to stop.

@@ -4,6 +4,7 @@
 //! [`config`](crate::config), whatever name the program was started under. Subcommands and help are
 //! clap's. Nothing here starts anything.
 
+mod bench;
 mod page;
 
 use std::ffi::OsString;
@@ -14,7 +15,8 @@ use std::process;
 use clap::{CommandFactory, FromArgMatches};
 
 use crate::config::{Config, Loaded, REDIS_VERSION, TcpPort};
-use crate::error::StartupError;
+use crate::error::{BenchError, StartupError};
+pub use bench::{BenchOptions, Format};
 use page::{ClusterWords, ExplainWords, Mode, Page};
 
 /// What the program is to do.
@@ -24,6 +26,8 @@ pub enum Invocation {
     Server(Box<ServerOptions>),
     /// Serve several independent instances.
     Cluster(ClusterOptions),
+    /// Run a load against a server.
+    Bench(Box<BenchOptions>),
     /// Say how scripts would run.
     Explain(ExplainOptions),
     /// Print this text and be done.
@@ -75,6 +79,12 @@ pub enum CliError {
     /// The server cannot start.
     #[error(transparent)]
     Startup(#[from] StartupError),
+    /// A load cannot be run.
+    #[error(transparent)]
+    Bench(#[from] BenchError),
+    /// A load was run, and a server answered what it must not.
+    #[error("{0}")]
+    WrongReplies(String),
 }
 
 /// How the process ends.
@@ -100,7 +110,9 @@ impl CliError {
         eprintln!("quintlock: {self}");
         match self {
             CliError::Usage(_) => ExitCode::BadUsage,
-            CliError::Startup(_) => ExitCode::Failure,
+            CliError::Startup(_) | CliError::Bench(_) | CliError::WrongReplies(_) => {
+                ExitCode::Failure
+            }
         }
     }
 }
@@ -117,7 +129,7 @@ pub fn parse(
     let first = words.first().and_then(|word| word.to_str());
     match first {
         Some("-v" | "-V" | "--version") => Ok(Invocation::Print(version())),
-        Some("-h" | "--help" | "cluster" | "explain") => parse_subcommand(&words),
+        Some("-h" | "--help" | "cluster" | "explain" | "bench") => parse_subcommand(&words),
         _ => {
             let Loaded {
                 config, warnings, ..
@@ -154,6 +166,10 @@ fn parse_subcommand(words: &[OsString]) -> Result<Invocation, CliError> {
         .map_err(|fault| CliError::Usage(fault.render().to_string()))?;
     match page.mode {
         Some(Mode::Cluster(words)) => words.into_options().map(Invocation::Cluster),
+        Some(Mode::Bench(words)) => {
+            let options = words.into_options()?;
+            Ok(Invocation::Bench(Box::new(options)))
+        }
         Some(Mode::Explain(ExplainWords { files })) => {
             Ok(Invocation::Explain(ExplainOptions { files }))
         }

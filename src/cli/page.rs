@@ -9,6 +9,8 @@ use clap::{ArgAction, Args, Parser, Subcommand};
 
 use crate::config::setting::{self, Preset, Setting, Support};
 
+use super::bench::BenchWords;
+
 /// The most instances that one process runs for `cluster`.
 const INSTANCES_MAX: u16 = 64;
 
@@ -26,7 +28,8 @@ const INSTANCES_MAX: u16 = 64;
     disable_version_flag = true,
     override_usage = "quintlock [REDIS.CONF | -] [--SETTING VALUE...]...\n       \
                       quintlock cluster [OPTIONS] [-- --SETTING VALUE...]\n       \
-                      quintlock explain FILE...",
+                      quintlock explain FILE...\n       \
+                      quintlock bench [WORKLOAD]... [OPTIONS]",
     before_long_help = EXAMPLES
 )]
 pub(super) struct Page {
@@ -43,12 +46,14 @@ Examples:
   quintlock --port 7777 --requirepass hush   the same with settings
   quintlock /etc/redis/redis.conf            with a configuration file of Redis
   quintlock cluster                          five servers for Redlock, ports 7001 to 7005
-  quintlock explain unlock.lua               does this script run natively?";
+  quintlock explain unlock.lua               does this script run natively?
+  quintlock bench cycle --pipeline 16        how many locks a second on port 6379?";
 
 #[derive(Subcommand)]
 pub(super) enum Mode {
     Cluster(ClusterWords),
     Explain(ExplainWords),
+    Bench(BenchWords),
 }
 
 /// Run independent servers for Redlock in one process

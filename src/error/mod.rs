@@ -8,6 +8,7 @@
 //! Invariant: each character of a `Display` is one byte of the line, so that the bytes of a
 //! client ([`Quoted`]) come back as they came.
 
+mod bench;
 mod command;
 mod protocol;
 mod quoted;
@@ -17,6 +18,7 @@ mod setting;
 use std::borrow::Cow;
 use std::fmt;
 
+pub use bench::BenchError;
 pub use command::CommandError;
 pub use protocol::{AdmissionError, ProtocolError};
 pub use quoted::Quoted;

@@ -14,6 +14,7 @@ pub(super) const ARROWS: &[(&str, &[&str])] = &[
     (
         "program",
         &[
+            "bench",
             "cli",
             "clock",
             "cluster",
@@ -23,7 +24,9 @@ pub(super) const ARROWS: &[(&str, &[&str])] = &[
             "server",
         ],
     ),
-    ("cli", &["config", "error"]),
+    ("cli", &["bench", "config", "error"]),
+    // A load for any server: it uses nothing of this one.
+    ("bench", &["clock", "error"]),
     ("lib", &[]),
     ("main", &[]),
     // Servers.
@@ -110,7 +113,9 @@ pub(super) const ARROWS: &[(&str, &[&str])] = &[
 pub(super) const CRATES: &[(&str, &[&str])] = &[
     ("mlua::", &["src/script/lua/"]),
     ("corosensei::", &["src/fiber.rs"]),
-    ("redis_protocol::", &["src/resp/"]),
+    ("indicatif::", &["src/program/bench.rs"]),
+    ("mio::", &["src/bench/"]),
+    ("redis_protocol::", &["src/resp/", "src/bench/reply.rs"]),
     (
         "tokio::",
         &[

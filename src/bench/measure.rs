@@ -1,0 +1,228 @@
+//! What a load measures, and the report of it.
+//!
+//! Times are nanoseconds while they are counted and microseconds where they are shown. The
+//! histogram keeps three significant digits of times up to an hour.
+
+use hdrhistogram::Histogram;
+use serde_json::json;
+
+use crate::error::BenchError;
+
+use super::verify::WrongReplies;
+use super::workload::Workload;
+use super::{Options, link};
+
+/// Longer times are counted as this one.
+const LATENCY_NS_MAX: u64 = 3_600_000_000_000;
+
+/// Shorter ones are not told apart.
+const LATENCY_NS_MIN: u64 = 100;
+
+/// What one thread has counted, or all together.
+pub(super) struct Tally {
+    /// Replies that came in time to be counted.
+    pub(super) requests: u64,
+    pub(super) latency: Histogram<u64>,
+    pub(super) wrong: WrongReplies,
+    /// Processor time of the generator.
+    pub(super) cpu_ns: u64,
+    /// What there is of a vote.
+    pub(super) votes: Votes,
+}
+
+/// How the votes over several servers went.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Votes {
+    /// Locks that a majority granted in time.
+    pub acquired: u64,
+    /// Locks that were not to be had.
+    pub failed: u64,
+}
+
+impl Tally {
+    pub(super) fn new() -> Result<Tally, BenchError> {
+        let latency = Histogram::new_with_bounds(LATENCY_NS_MIN, LATENCY_NS_MAX, 3);
+        Ok(Tally {
+            requests: 0,
+            latency: latency.map_err(|error| {
+                link::system("count latencies", &std::io::Error::other(error.to_string()))
+            })?,
+            wrong: WrongReplies::default(),
+            cpu_ns: 0,
+            votes: Votes::default(),
+        })
+    }
+
+    /// Counts `count` replies that took the same time.
+    #[inline]
+    pub(super) fn record(&mut self, latency_ns: u64, count: u64) {
+        self.latency.saturating_record_n(latency_ns, count);
+    }
+
+    pub(super) fn merge(&mut self, other: Tally) {
+        self.requests += other.requests;
+        // Both have the same bounds, so each of its counts finds a place.
+        let _ = self.latency.add(&other.latency);
+        self.wrong.merge(other.wrong);
+        self.cpu_ns += other.cpu_ns;
+        self.votes.acquired += other.votes.acquired;
+        self.votes.failed += other.votes.failed;
+    }
+}
+
+/// Times from sending a request to its reply, in microseconds.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[expect(missing_docs, reason = "the names say it")]
+pub struct Latency {
+    pub p50: f64,
+    pub p90: f64,
+    pub p99: f64,
+    pub p99_9: f64,
+    pub max: f64,
+    pub mean: f64,
+}
+
+impl Latency {
+    fn of(histogram: &Histogram<u64>) -> Latency {
+        let at = |quantile| micros(histogram.value_at_quantile(quantile) as f64);
+        Latency {
+            p50: at(0.5),
+            p90: at(0.9),
+            p99: at(0.99),
+            p99_9: at(0.999),
+            max: micros(histogram.max() as f64),
+            mean: micros(histogram.mean()),
+        }
+    }
+}
+
+/// Microseconds with one digit behind the point.
+fn micros(nanos: f64) -> f64 {
+    (nanos / 100.0).round() / 10.0
+}
+
+/// The result of one workload.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// What was run.
+    pub workload: Workload,
+    /// Where, as it was given.
+    pub target: String,
+    /// Connections.
+    pub clients: usize,
+    /// Requests in flight on each.
+    pub pipeline: usize,
+    /// Threads of the generator.
+    pub threads: usize,
+    /// Distinct keys, as asked for.
+    pub keys: u64,
+    /// Bytes of a token.
+    pub token_length: usize,
+    /// Seconds measured.
+    pub seconds: f64,
+    /// Replies in that time; for votes, cycles.
+    pub requests: u64,
+    /// Replies that were not what they should be.
+    pub wrong: WrongReplies,
+    /// Requests a second that were asked for.
+    pub rate: Option<f64>,
+    /// From sending to the reply, or from the intended time if there is a rate.
+    pub latency: Latency,
+    /// Processor time of the generator for each request, in microseconds.
+    pub generator_cpu_us: f64,
+    /// Processor time of the server for each request, in microseconds, if its process is known.
+    pub server_cpu_us: Option<f64>,
+    /// How votes went, if the workload has any.
+    pub votes: Option<Votes>,
+}
+
+/// A rate counts as reached from this share of it on.
+const REACHED: f64 = 0.99;
+
+impl Report {
+    pub(super) fn new(
+        workload: Workload,
+        options: &Options,
+        measured_ns: u64,
+        tally: Tally,
+        server_cpu_ns: Option<u64>,
+    ) -> Report {
+        let each = |nanos: u64| nanos as f64 / 1000.0 / tally.requests.max(1) as f64;
+        Report {
+            workload,
+            target: options.target_text(workload),
+            clients: options.clients,
+            pipeline: options.pipeline,
+            threads: options.threads,
+            keys: options.keys,
+            token_length: options.token_length,
+            seconds: measured_ns as f64 / 1e9,
+            requests: tally.requests,
+            rate: options.rate,
+            latency: Latency::of(&tally.latency),
+            generator_cpu_us: each(tally.cpu_ns),
+            server_cpu_us: server_cpu_ns.map(each),
+            votes: (workload == Workload::Redlock).then_some(tally.votes),
+            wrong: tally.wrong,
+        }
+    }
+
+    /// Requests a second.
+    pub fn requests_per_second(&self) -> f64 {
+        if self.seconds > 0.0 {
+            self.requests as f64 / self.seconds
+        } else {
+            0.0
+        }
+    }
+
+    /// Whether the asked rate was reached; `None` if none was asked for.
+    pub fn is_rate_reached(&self) -> Option<bool> {
+        self.rate
+            .map(|rate| self.requests_per_second() >= rate * REACHED)
+    }
+
+    /// Whether the generator itself was at its limit, so that the figures are not the server's.
+    pub fn is_generator_the_limit(&self) -> bool {
+        let busy_s = self.generator_cpu_us * self.requests as f64 / 1e6;
+        self.rate.is_none() && busy_s > 0.97 * self.seconds * self.threads as f64
+    }
+
+    /// One line of JSON, without its end.
+    pub fn json(&self) -> String {
+        let round = |value: f64, digits: f64| (value * digits).round() / digits;
+        let Latency {
+            p50,
+            p90,
+            p99,
+            p99_9,
+            max,
+            mean,
+        } = self.latency;
+        let mut value = json!({
+            "workload": self.workload.name(),
+            "target": self.target,
+            "clients": self.clients,
+            "pipeline": self.pipeline,
+            "threads": self.threads,
+            "keys": self.keys,
+            "token_length": self.token_length,
+            "seconds": round(self.seconds, 1000.0),
+            "requests": self.requests,
+            "requests_per_second": round(self.requests_per_second(), 10.0),
+            "wrong_replies": self.wrong.count,
+            "rate": self.rate,
+            "rate_reached": self.is_rate_reached(),
+            "generator_cpu_us_per_request": round(self.generator_cpu_us, 1000.0),
+            "server_cpu_us_per_request": self.server_cpu_us.map(|us| round(us, 1000.0)),
+            "latency_us": {
+                "p50": p50, "p90": p90, "p99": p99, "p99_9": p99_9, "max": max, "mean": mean,
+            },
+        });
+        if let Some(votes) = self.votes {
+            value["acquired"] = votes.acquired.into();
+            value["failed"] = votes.failed.into();
+        }
+        value.to_string()
+    }
+}
