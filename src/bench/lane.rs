@@ -74,15 +74,16 @@ impl Lane {
         self.turns_max - self.turns_begun
     }
 
-    /// Sends the first step of a turn for each element of `intended_ns`.
-    pub(super) fn begin_due(&mut self, intended_ns: &[u64], clock: Stopwatch) -> io::Result<()> {
+    /// Sends the first step of `turns` turns on the next keys. They were due at `due_ns`; if that is
+    /// empty, now.
+    pub(super) fn begin(
+        &mut self,
+        turns: usize,
+        due_ns: &[u64],
+        clock: Stopwatch,
+    ) -> io::Result<()> {
         self.intended_ns.clear();
-        self.intended_ns.extend_from_slice(intended_ns);
-        self.begin(intended_ns.len(), clock)
-    }
-
-    /// Sends the first step of `turns` turns on the next keys.
-    pub(super) fn begin(&mut self, turns: usize, clock: Stopwatch) -> io::Result<()> {
+        self.intended_ns.extend_from_slice(due_ns);
         let walk = &mut self.walk;
         let keys = turns * self.keys_per_turn;
         self.digits.clear();

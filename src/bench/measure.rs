@@ -10,7 +10,7 @@ use crate::error::BenchError;
 
 use super::verify::WrongReplies;
 use super::workload::Workload;
-use super::{Options, link};
+use super::{Options, Target, link};
 
 /// Longer times are counted as this one.
 const LATENCY_NS_MAX: u64 = 3_600_000_000_000;
@@ -37,6 +37,8 @@ pub struct Votes {
     pub acquired: u64,
     /// Locks that were not to be had.
     pub failed: u64,
+    /// Connections to servers that were lost, with their votes.
+    pub lost_connections: u64,
 }
 
 impl Tally {
@@ -67,6 +69,7 @@ impl Tally {
         self.cpu_ns += other.cpu_ns;
         self.votes.acquired += other.votes.acquired;
         self.votes.failed += other.votes.failed;
+        self.votes.lost_connections += other.votes.lost_connections;
     }
 }
 
@@ -136,6 +139,11 @@ pub struct Report {
     pub votes: Option<Votes>,
 }
 
+fn target_text(targets: &[Target]) -> String {
+    let texts = targets.iter().map(Target::to_string);
+    texts.collect::<Vec<_>>().join(",")
+}
+
 /// A rate counts as reached from this share of it on.
 const REACHED: f64 = 0.99;
 
@@ -150,7 +158,7 @@ impl Report {
         let each = |nanos: u64| nanos as f64 / 1000.0 / tally.requests.max(1) as f64;
         Report {
             workload,
-            target: options.target_text(workload),
+            target: target_text(options.targets(workload)),
             clients: options.clients,
             pipeline: options.pipeline,
             threads: options.threads,
@@ -222,6 +230,7 @@ impl Report {
         if let Some(votes) = self.votes {
             value["acquired"] = votes.acquired.into();
             value["failed"] = votes.failed.into();
+            value["lost_connections"] = votes.lost_connections.into();
         }
         value.to_string()
     }

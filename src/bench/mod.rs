@@ -5,7 +5,8 @@
 //! comparison of bytes. Nothing here prints, and nothing of the server is used: it may be any.
 //!
 //! - [`workload`]: what is sent. [`template`], [`keys`]: its bytes.
-//! - [`drive`], [`lane`], [`schedule`]: the loop of a thread, a connection, a rate.
+//! - [`pass`], [`schedule`]: the loop of a thread, a rate. [`drive`], [`lane`]: batches on a connection.
+//! - [`vote`]: Redlock's majority.
 //! - [`verify`], [`reply`], [`measure`]: judging replies, and counting.
 //! - [`stage`], [`link`]: preparations on the server, and connections to it.
 
@@ -15,6 +16,7 @@ mod lane;
 mod link;
 mod measure;
 mod options;
+mod pass;
 mod process;
 mod reply;
 mod run;
@@ -22,6 +24,7 @@ mod schedule;
 mod stage;
 mod template;
 mod verify;
+mod vote;
 mod workload;
 
 pub use link::Target;

@@ -86,14 +86,11 @@ impl Options {
         Ok(())
     }
 
-    /// The servers of a workload, as they are told.
-    pub(super) fn target_text(&self, workload: Workload) -> String {
+    /// The servers of a workload.
+    pub(super) fn targets(&self, workload: Workload) -> &[Target] {
         match workload {
-            Workload::Redlock => {
-                let addresses = self.addresses.iter().map(Target::to_string);
-                addresses.collect::<Vec<_>>().join(",")
-            }
-            _ => self.target.to_string(),
+            Workload::Redlock => &self.addresses,
+            _ => std::slice::from_ref(&self.target),
         }
     }
 }

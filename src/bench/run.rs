@@ -11,13 +11,16 @@ use std::thread;
 use crate::clock::Stopwatch;
 use crate::error::BenchError;
 
-use super::drive::{Driver, LOOK_AROUND, PassLimit, Reuse, Shared};
+use super::drive::Driver;
 use super::keys::KeyRange;
-use super::link::Control;
+use super::link::{Control, Target};
 use super::measure::{Report, Tally};
 use super::options::{Length, Options};
+use super::pass::{LOOK_AROUND, PassLimit, Reuse, Shared, run_pass};
 use super::process::Process;
 use super::stage::{Stage, token};
+use super::template::Step;
+use super::vote::{Rules, VoteDriver};
 use super::workload::{Filling, KeyUse, Workload};
 
 /// How far a workload is.
@@ -64,10 +67,33 @@ pub fn run(
 struct Load<'a> {
     options: &'a Options,
     workload: Workload,
-    stage: Stage,
-    drivers: Vec<Driver>,
+    /// One for each server.
+    stages: Vec<Stage>,
+    engines: Vec<Engine>,
     process: Option<Process>,
-    steps: usize,
+    /// Requests of a turn.
+    requests_per_turn: usize,
+}
+
+/// A thread's part of the load.
+enum Engine {
+    Batches(Driver),
+    Votes(VoteDriver),
+}
+
+impl Engine {
+    fn run(
+        &mut self,
+        limit: PassLimit,
+        turns_per_second: Option<f64>,
+        shared: Shared<'_>,
+        tally: &mut Tally,
+    ) -> Result<u64, BenchError> {
+        match self {
+            Engine::Batches(crew) => run_pass(crew, limit, turns_per_second, shared, tally),
+            Engine::Votes(crew) => run_pass(crew, limit, turns_per_second, shared, tally),
+        }
+    }
 }
 
 /// What all passes together brought.
@@ -79,41 +105,99 @@ struct Measured {
 
 impl Load<'_> {
     fn prepare(options: &Options, workload: Workload) -> Result<Load<'_>, BenchError> {
-        let open = || Control::open(&options.target, options.password.as_deref());
-        let process = options.server_pid.map(Process::open).transpose()?;
-        let mut stage = Stage::new(open()?);
-        let digests = stage.load(workload.scripts())?;
-        stage.clear(whole(options))?;
-        let mut drivers = Vec::with_capacity(options.threads);
-        for _ in 0..options.threads {
-            drivers.push(Driver::new(&options.target, options.pipeline)?);
+        let mut load = Load {
+            options,
+            workload,
+            stages: Vec::new(),
+            engines: Vec::new(),
+            process: options.server_pid.map(Process::open).transpose()?,
+            requests_per_turn: 1,
+        };
+        let mut digests = Vec::new();
+        for target in options.targets(workload) {
+            let mut stage = Stage::new(load.open(target)?);
+            // The name of a script is the same everywhere.
+            digests = stage.load(workload.scripts())?;
+            stage.clear(whole(options))?;
+            load.stages.push(stage);
         }
-        let ranges = KeyRange::shares(options.keys, options.clients);
-        let mut steps_count = 1;
-        for (number, range) in ranges.enumerate() {
-            let token = token(number, options.token_length);
-            if workload.key_use() == KeyUse::Held {
-                stage.hold(range, &token)?;
-            }
+        for _ in 0..options.threads {
+            load.engines.push(load.engine()?);
+        }
+        let ranges: Vec<_> = KeyRange::shares(options.keys, options.clients).collect();
+        for (number, range) in ranges.iter().enumerate() {
             let steps = workload.steps(&Filling {
-                token: &token,
+                token: &token(number, options.token_length),
                 ttl_ms: options.ttl_ms,
                 digests: &digests,
             });
             if number == 0 {
-                stage.rehearse(workload, &steps, range)?;
+                load.rehearse(&steps, *range)?;
             }
-            steps_count = steps.len();
-            drivers[number % options.threads].add(open()?.into_link()?, &steps, range)?;
+            load.connect(number, &steps, *range)?;
         }
-        Ok(Load {
-            options,
-            workload,
-            stage,
-            drivers,
-            process,
-            steps: steps_count,
-        })
+        if workload.key_use() == KeyUse::Held {
+            for (number, range) in ranges.into_iter().enumerate() {
+                load.hold(range, &token(number, options.token_length))?;
+            }
+        }
+        Ok(load)
+    }
+
+    fn open(&self, target: &Target) -> Result<Control, BenchError> {
+        Control::open(target, self.options.password.as_deref())
+    }
+
+    fn engine(&self) -> Result<Engine, BenchError> {
+        let targets = self.options.targets(self.workload);
+        match self.workload {
+            Workload::Redlock => {
+                let rules = Rules::new(targets.len(), self.options.ttl_ms);
+                VoteDriver::new(targets, rules).map(Engine::Votes)
+            }
+            _ => Driver::new(&self.options.target, self.options.pipeline).map(Engine::Batches),
+        }
+    }
+
+    fn rehearse(&mut self, steps: &[Step], range: KeyRange) -> Result<(), BenchError> {
+        if self.workload != Workload::Redlock {
+            self.requests_per_turn = steps.len();
+        }
+        let workload = self.workload;
+        let mut stages = self.stages.iter_mut();
+        stages.try_for_each(|stage| stage.rehearse(workload, steps, range))
+    }
+
+    /// Adds the connections of one client.
+    fn connect(
+        &mut self,
+        number: usize,
+        steps: &[Step],
+        range: KeyRange,
+    ) -> Result<(), BenchError> {
+        let targets = self.options.targets(self.workload);
+        let open = |target| self.open(target)?.into_link();
+        let links: Vec<_> = targets.iter().map(open).collect::<Result<_, _>>()?;
+        let threads = self.engines.len();
+        match &mut self.engines[number % threads] {
+            Engine::Votes(driver) => driver.add(links, steps, range),
+            Engine::Batches(driver) => {
+                let mut links = links.into_iter();
+                links.try_for_each(|link| driver.add(link, steps, range))
+            }
+        }
+    }
+
+    fn hold(&mut self, range: KeyRange, token: &[u8]) -> Result<(), BenchError> {
+        let mut stages = self.stages.iter_mut();
+        stages.try_for_each(|stage| stage.hold(range, token))
+    }
+
+    fn free(&mut self) -> Result<(), BenchError> {
+        let range = whole(self.options);
+        self.stages
+            .iter_mut()
+            .try_for_each(|stage| stage.free(range))
     }
 
     fn measure(
@@ -126,7 +210,7 @@ impl Load<'_> {
         if !self.options.warmup.is_zero() {
             self.passes(warmup, stop, &mut ignored)?;
             if self.workload.key_use() == KeyUse::Taken {
-                self.stage.free(whole(self.options))?;
+                self.free()?;
             }
         }
         self.passes(self.options.length, stop, progress)
@@ -165,7 +249,7 @@ impl Load<'_> {
                 return Ok(measured);
             }
             if self.workload.key_use() == KeyUse::Taken {
-                self.stage.free(whole(self.options))?;
+                self.free()?;
             }
         }
     }
@@ -177,36 +261,36 @@ impl Load<'_> {
         stop: &AtomicBool,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<(u64, Tally), BenchError> {
-        let threads = self.drivers.len();
+        let threads = self.engines.len();
         let turns_per_second =
-            (self.options.rate).map(|rate| rate / self.steps as f64 / threads as f64);
+            (self.options.rate).map(|rate| rate / self.requests_per_turn as f64 / threads as f64);
         let reuse = match self.workload.key_use() {
             KeyUse::Taken => Reuse::OnceEach,
             KeyUse::Held | KeyUse::Released => Reuse::Allowed,
         };
-        let replies = AtomicU64::new(0);
+        let requests = AtomicU64::new(0);
         let shared = Shared {
             stop,
-            replies: &replies,
+            requests: &requests,
         };
         let clock = Stopwatch::start();
         thread::scope(|scope| {
             let (ended, ends) = mpsc::channel::<()>();
             let mut running = Vec::with_capacity(threads);
-            for (number, driver) in self.drivers.iter_mut().enumerate() {
+            for (number, engine) in self.engines.iter_mut().enumerate() {
                 let ended = ended.clone();
-                let limit = watch.limit(self.steps, threads, number, reuse);
+                let limit = watch.limit(self.requests_per_turn, threads, number, reuse);
                 running.push(scope.spawn(move || {
                     // Dropped at the thread's end, whatever the end is.
                     let _ended = ended;
                     let mut tally = Tally::new()?;
-                    let took_ns = driver.run(limit, turns_per_second, shared, &mut tally)?;
+                    let took_ns = engine.run(limit, turns_per_second, shared, &mut tally)?;
                     Ok((took_ns, tally))
                 }));
             }
             drop(ended);
             while ends.recv_timeout(LOOK_AROUND) == Err(mpsc::RecvTimeoutError::Timeout) {
-                progress(watch.progress(clock.elapsed_ns(), replies.load(Ordering::Relaxed)));
+                progress(watch.progress(clock.elapsed_ns(), requests.load(Ordering::Relaxed)));
             }
             let mut all = (0, Tally::new()?);
             for thread in running {
@@ -226,7 +310,7 @@ impl Load<'_> {
         if is_clean && self.workload.key_use() == KeyUse::Released {
             return Ok(());
         }
-        self.stage.free(whole(self.options))
+        self.free()
     }
 }
 
@@ -249,7 +333,7 @@ struct Watch {
 
 impl Watch {
     /// The part of the thread with this number.
-    fn limit(self, steps: usize, threads: usize, number: usize, reuse: Reuse) -> PassLimit {
+    fn limit(self, per_turn: usize, threads: usize, number: usize, reuse: Reuse) -> PassLimit {
         let (before_ns, before_requests) = self.before;
         let (time_ns, turns) = match self.length {
             Length::Time(time) => {
@@ -258,7 +342,7 @@ impl Watch {
             }
             Length::Requests(requests) => {
                 let left = requests.saturating_sub(before_requests);
-                let turns = left.div_ceil(steps as u64);
+                let turns = left.div_ceil(per_turn as u64);
                 let (threads, number) = (threads as u64, number as u64);
                 let share = turns / threads + u64::from(number < turns % threads);
                 (None, Some(share))

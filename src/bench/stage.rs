@@ -8,7 +8,7 @@ use super::keys::{KeyRange, digits, key};
 use super::link::Control;
 use super::reply::Answer;
 use super::template::{Step, Template};
-use super::workload::{KeyUse, Script, Workload};
+use super::workload::{Script, Workload};
 
 /// What every token of a bench begins with, so that its keys are known again.
 const TOKEN_MARK: &[u8] = b"bench-";
@@ -62,12 +62,12 @@ impl Stage {
 
     /// Makes sure that no key of the range exists, unless an earlier bench left it.
     pub(super) fn clear(&mut self, range: KeyRange) -> Result<(), BenchError> {
-        let exists = |keys: &[u64]| request(b"EXISTS", keys);
-        let chunks: Vec<Vec<u64>> = chunks(range);
-        for chunks in chunks.chunks(REQUESTS_IN_FLIGHT) {
-            let requests: Vec<_> = chunks.iter().map(|keys| exists(keys)).collect();
-            let answers = self.control.ask_all(&requests)?;
-            for (keys, answer) in chunks.iter().zip(answers) {
+        let mut pieces = pieces(range).peekable();
+        while pieces.peek().is_some() {
+            let pieces: Vec<Vec<u64>> = pieces.by_ref().take(REQUESTS_IN_FLIGHT).collect();
+            let exists = pieces.iter().map(|keys| request(b"EXISTS", keys));
+            let answers = self.control.ask_all(&exists.collect::<Vec<_>>())?;
+            for (keys, answer) in pieces.iter().zip(answers) {
                 if answer != Answer::Integer(0) {
                     self.clear_leftovers(keys)?;
                 }
@@ -108,7 +108,7 @@ impl Stage {
                 ttl.clone(),
             ]
         };
-        for keys in chunks(range) {
+        for keys in pieces(range) {
             let requests: Vec<_> = keys.iter().map(set).collect();
             self.control.ask_all(&requests)?;
         }
@@ -117,14 +117,17 @@ impl Stage {
 
     /// Deletes every key of the range.
     pub(super) fn free(&mut self, range: KeyRange) -> Result<(), BenchError> {
-        for chunks in chunks(range).chunks(REQUESTS_IN_FLIGHT) {
-            let requests: Vec<_> = chunks.iter().map(|keys| request(b"DEL", keys)).collect();
+        let mut pieces = pieces(range).peekable();
+        while pieces.peek().is_some() {
+            let pieces = pieces.by_ref().take(REQUESTS_IN_FLIGHT);
+            let requests: Vec<_> = pieces.map(|keys| request(b"DEL", &keys)).collect();
             self.control.ask_all(&requests)?;
         }
         Ok(())
     }
 
-    /// Sends each step once, to see whether the server knows it. Afterwards the key is as before.
+    /// Sends each step once on keys that are free, to see whether the server knows it. Afterwards
+    /// they are free again.
     pub(super) fn rehearse(
         &mut self,
         workload: Workload,
@@ -142,13 +145,9 @@ impl Stage {
                 break;
             }
         }
-        if workload.key_use() != KeyUse::Held {
-            let keys: Vec<u64> = range
-                .numbers()
-                .take(steps.first().map_or(0, Step::keys))
-                .collect();
-            self.control.ask_all(&[request(b"DEL", &keys)])?;
-        }
+        let keys = steps.first().map_or(0, Step::keys);
+        let keys: Vec<u64> = range.numbers().take(keys).collect();
+        self.control.ask_all(&[request(b"DEL", &keys)])?;
         let target = self.control.target().to_string();
         match refusal {
             None => Ok(()),
@@ -166,12 +165,11 @@ impl Stage {
     }
 }
 
-fn chunks(range: KeyRange) -> Vec<Vec<u64>> {
-    let numbers: Vec<u64> = range.numbers().collect();
-    numbers
-        .chunks(KEYS_PER_REQUEST)
-        .map(<[u64]>::to_vec)
-        .collect()
+/// The numbers of a range, as many at a time as one request names.
+fn pieces(range: KeyRange) -> impl Iterator<Item = Vec<u64>> {
+    let end = range.first + range.count;
+    let firsts = (range.first..end).step_by(KEYS_PER_REQUEST);
+    firsts.map(move |first| (first..end.min(first + KEYS_PER_REQUEST as u64)).collect())
 }
 
 fn request(command: &[u8], keys: &[u64]) -> Vec<Vec<u8>> {
@@ -195,13 +193,13 @@ mod tests {
     }
 
     #[test]
-    fn every_key_of_a_range_is_in_one_chunk() {
+    fn every_key_of_a_range_is_in_one_piece() {
         let range = KeyRange {
             first: 5,
             count: 250,
         };
-        let chunks = chunks(range);
-        assert_eq!(chunks.len(), 3);
-        assert!(chunks.concat().into_iter().eq(range.numbers()));
+        let pieces: Vec<Vec<u64>> = pieces(range).collect();
+        assert_eq!(pieces.len(), 3);
+        assert!(pieces.concat().into_iter().eq(range.numbers()));
     }
 }

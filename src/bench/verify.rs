@@ -20,7 +20,8 @@ pub struct WrongReplies {
 }
 
 impl WrongReplies {
-    fn add(&mut self, got: &str, expected: &[u8]) {
+    /// Counts one; what should have come is a whole reply as it is sent.
+    pub(super) fn add(&mut self, got: &str, expected: &[u8]) {
         self.count += 1;
         if self.samples.len() < SAMPLES_MAX {
             let expected = match first_answer(expected) {

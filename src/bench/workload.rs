@@ -51,7 +51,7 @@ pub(super) enum Script {
     ReleaseAll,
 }
 
-const WORKLOADS: [(Workload, &str); 9] = [
+const WORKLOADS: [(Workload, &str); 10] = [
     (Workload::Cycle, "cycle"),
     (Workload::CycleDelex, "cycle-delex"),
     (Workload::CycleDelifeq, "cycle-delifeq"),
@@ -61,6 +61,7 @@ const WORKLOADS: [(Workload, &str); 9] = [
     (Workload::Refused, "refused"),
     (Workload::Extend, "extend"),
     (Workload::Get, "get"),
+    (Workload::Redlock, "redlock"),
 ];
 
 /// What a workload's requests are filled with.
@@ -223,7 +224,7 @@ mod tests {
         for workload in Workload::all() {
             assert_eq!(Workload::named(workload.name()), Some(workload));
         }
-        assert_eq!(Workload::all().count(), 9);
+        assert_eq!(Workload::all().count(), 10);
         assert_eq!(Workload::named("nosuch"), None);
     }
 

@@ -48,6 +48,8 @@ const SECONDS_MAX: f64 = 86_400.0;
 ///   refused        SET NX PX of a key that is held
 ///   extend         compare-and-pexpire by EVALSHA; a key must come up again within --ttl
 ///   get            GET of a key that is held
+///   redlock        take on all --addresses at once, majority in time, release;
+///                  latency is that of taking, requests are cycles
 #[derive(Args)]
 #[command(
     verbatim_doc_comment,

@@ -144,6 +144,8 @@ fn table(report: &Report) -> String {
     if let Some(votes) = votes {
         row("acquired", grouped(votes.acquired as f64, 0), "locks");
         row("failed", grouped(votes.failed as f64, 0), "locks");
+        let lost = grouped(votes.lost_connections as f64, 0);
+        row("servers lost", lost, "connections");
     }
     row("wrong replies", grouped(report.wrong.count as f64, 0), "");
     let latency = report.latency;
