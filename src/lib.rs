@@ -55,8 +55,8 @@
 //! Beside the line: [`instance`] is the state of one server and [`session`] that of one
 //! connection, [`gate`] decides who may touch the keyspace, [`pubsub`], [`watch`] and [`client`]
 //! reach other connections, [`config`] reads redis.conf, [`error`] holds the texts of errors,
-//! [`stats`] and [`info`] count and tell. [`cli`] and [`program`] are the program, [`bench`] its
-//! load generator.
+//! [`stats`] and [`info`] count and tell. [`cli`] and [`program`] are the program, [`mod@bench`]
+//! its load generator.
 
 pub mod bench;
 pub mod cli;

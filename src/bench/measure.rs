@@ -235,3 +235,87 @@ impl Report {
         value.to_string()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::Length;
+    use super::*;
+    use std::time::Duration;
+
+    fn report(rate: Option<f64>, tally: Tally) -> Report {
+        let options = Options {
+            target: Target::Tcp("127.0.0.1".to_owned(), 6379),
+            addresses: Vec::new(),
+            password: None,
+            clients: 1,
+            pipeline: 1,
+            threads: 1,
+            keys: 1,
+            token_length: 36,
+            ttl_ms: 30_000,
+            length: Length::Requests(1000),
+            warmup: Duration::ZERO,
+            rate,
+            server_pid: None,
+        };
+        Report::new(
+            Workload::Get,
+            &options,
+            1_000_000_000,
+            tally,
+            Some(2_000_000),
+        )
+    }
+
+    /// 990 fast replies and 10 slow ones, counted by two threads.
+    fn tally() -> Tally {
+        let (mut first, mut second) = (Tally::new().unwrap(), Tally::new().unwrap());
+        first.record(100_000, 990);
+        second.record(5_000_000, 10);
+        (first.requests, second.requests) = (990, 10);
+        first.cpu_ns = 500_000;
+        first.merge(second);
+        first
+    }
+
+    #[test]
+    fn percentiles_are_microseconds_with_three_digits() {
+        let latency = report(None, tally()).latency;
+        let near = |value: f64, expected: f64| (value / expected - 1.0).abs() < 0.001;
+        assert!(
+            near(latency.p50, 100.0) && near(latency.p99, 100.0),
+            "{latency:?}"
+        );
+        assert!(
+            near(latency.p99_9, 5000.0) && near(latency.max, 5000.0),
+            "{latency:?}"
+        );
+        assert!(near(latency.mean, 149.0), "{latency:?}");
+    }
+
+    #[test]
+    fn processor_time_is_told_for_each_request() {
+        let report = report(None, tally());
+        assert_eq!(report.generator_cpu_us, 0.5);
+        assert_eq!(report.server_cpu_us, Some(2.0));
+        assert!(!report.is_generator_the_limit());
+        let mut busy = tally();
+        busy.cpu_ns = 990_000_000;
+        assert!(self::report(None, busy).is_generator_the_limit());
+    }
+
+    #[test]
+    fn a_rate_is_reached_at_99_percent() {
+        assert_eq!(report(None, tally()).is_rate_reached(), None);
+        assert_eq!(report(Some(1010.0), tally()).is_rate_reached(), Some(true));
+        assert_eq!(report(Some(1011.0), tally()).is_rate_reached(), Some(false));
+    }
+
+    #[test]
+    fn no_time_is_too_long_to_be_counted() {
+        let mut tally = Tally::new().unwrap();
+        tally.record(u64::MAX, 1);
+        tally.record(0, 1);
+        assert_eq!(tally.latency.len(), 2);
+    }
+}

@@ -4,11 +4,11 @@
 //! only digits change, a batch is one write and one read, and right replies are known by a
 //! comparison of bytes. Nothing here prints, and nothing of the server is used: it may be any.
 //!
-//! - [`workload`]: what is sent. [`template`], [`keys`]: its bytes.
-//! - [`pass`], [`schedule`]: the loop of a thread, a rate. [`drive`], [`lane`]: batches on a connection.
-//! - [`vote`]: Redlock's majority.
-//! - [`verify`], [`reply`], [`measure`]: judging replies, and counting.
-//! - [`stage`], [`link`]: preparations on the server, and connections to it.
+//! - `workload`: what is sent. `template`, `keys`: its bytes.
+//! - `pass`, `schedule`: the loop of a thread, a rate. `drive`, `lane`: batches on a connection.
+//! - `vote`: Redlock's majority.
+//! - `verify`, `reply`, `measure`: judging replies, and counting.
+//! - `stage`, `link`: preparations on the server, and connections to it.
 
 mod drive;
 mod keys;

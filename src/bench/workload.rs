@@ -218,6 +218,22 @@ const RELEASE_ALL: &str = r#"
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::script::native::Program;
+
+    #[test]
+    fn the_scripts_run_natively_as_those_of_the_libraries_do() {
+        for script in [
+            Script::Release,
+            Script::Extend,
+            Script::AcquireAll,
+            Script::ReleaseAll,
+        ] {
+            assert!(
+                Program::compile(script.text().as_bytes()).is_ok(),
+                "{script:?}"
+            );
+        }
+    }
 
     #[test]
     fn every_workload_has_a_name_of_its_own() {

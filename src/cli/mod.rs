@@ -395,6 +395,7 @@ mod tests {
         for words in [
             &["quintlock", "--help"][..],
             &["quintlock", "cluster", "--help"],
+            &["quintlock", "bench", "--help"],
         ] {
             let help = printed(words);
             let long = help.lines().find(|line| line.len() > 100);
