@@ -88,7 +88,7 @@ pub(super) struct Control {
 }
 
 impl Control {
-    /// Connects and authenticates.
+    /// Connects, authenticates, and makes sure that the server answers.
     pub(super) fn open(target: &Target, password: Option<&str>) -> Result<Control, BenchError> {
         let socket = target.connect().map_err(|error| BenchError::Connect {
             target: target.to_string(),
@@ -106,6 +106,8 @@ impl Control {
         if let Some(password) = password {
             control.ask(&[b"AUTH", password.as_bytes()])?;
         }
+        // A server that has no room says so only now.
+        control.ask(&[b"PING"])?;
         Ok(control)
     }
 
@@ -128,10 +130,12 @@ impl Control {
 
     /// Asks, and takes an error for the end of the matter.
     pub(super) fn ask(&mut self, words: &[&[u8]]) -> Result<Answer, BenchError> {
-        self.send(&request(words))?;
-        match self.next_answer()? {
-            Answer::Error(reply) => Err(self.refusal(words, reply)),
-            answer => Ok(answer),
+        let sent = self.send(&request(words));
+        // What the server said before it closed tells more than that it did.
+        match (sent, self.next_answer()) {
+            (_, Ok(Answer::Error(reply))) => Err(self.refusal(words, reply)),
+            (Ok(()), answer) => answer,
+            (Err(error), _) => Err(error),
         }
     }
 

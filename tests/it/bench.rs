@@ -129,6 +129,8 @@ fn redlock_takes_every_lock_on_five_servers() {
     let all = addresses(&cluster.addresses());
     let outcome = bench(&[
         "redlock",
+        "--keys",
+        "1000",
         "--addresses",
         &all,
         "--clients",
@@ -159,6 +161,8 @@ fn redlock_goes_on_without_a_minority_and_ends_without_a_majority() {
         let all = addresses(all);
         bench(&[
             "redlock",
+            "--keys",
+            "1000",
             "--addresses",
             &all,
             "--clients",
@@ -188,6 +192,8 @@ fn redlock_fails_where_a_majority_refuses_and_releases_all_the_same() {
     let all = addresses(&[fakes[0].address(), server.address(), fakes[1].address()]);
     let outcome = bench(&[
         "redlock",
+        "--keys",
+        "1000",
         "--addresses",
         &all,
         "--clients",
@@ -249,6 +255,12 @@ fn a_server_that_cannot_run_the_load_is_told_of() {
     );
     assert_ran(&small(locked.address(), &["--password", "hush"]), 1);
 
+    let narrow = start(&[("maxclients", "3")]);
+    told(
+        small(narrow.address(), &[]),
+        "refuses PING: ERR max number of clients reached",
+    );
+
     let address = locked.address();
     drop(locked);
     let expected = format!("cannot connect to {address}: Connection refused");
@@ -287,6 +299,8 @@ fn a_rate_is_kept_or_missed_aloud() {
         "get",
         "--port",
         &port,
+        "--keys",
+        "1000",
         "--requests",
         "100",
         "--rate",
@@ -308,6 +322,8 @@ fn an_interrupt_ends_it_with_the_figures_so_far() {
         "bench",
         "get",
         "cycle",
+        "--keys",
+        "1000",
         "--json",
         "--port",
         &port,
@@ -316,9 +332,7 @@ fn an_interrupt_ends_it_with_the_figures_so_far() {
     ];
     let mut running = Running::start(&words);
     let mut client = connect(&server);
-    eventually("the load runs", || {
-        client.ask("DBSIZE") == ":100000"
-    });
+    eventually("the load runs", || client.ask("DBSIZE") == ":1000");
     running.signal(Signal::INT);
     let report: Value = serde_json::from_str(&running.line()).unwrap();
     assert_eq!(report["workload"], "get");

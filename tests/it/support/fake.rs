@@ -59,7 +59,9 @@ impl Drop for Fake {
 
 fn serve(stream: &TcpStream, manners: Manners) {
     // Else each small reply would wait for the acknowledgement of the one before.
-    stream.set_nodelay(true).expect("a socket takes TCP_NODELAY");
+    stream
+        .set_nodelay(true)
+        .expect("a socket takes TCP_NODELAY");
     let mut requests = BufReader::new(stream);
     let mut out = stream;
     let mut sets = 0;
@@ -75,6 +77,7 @@ fn serve(stream: &TcpStream, manners: Manners) {
                 let digest = sha1_smol::Sha1::from(&words[2]).digest();
                 format!("$40\r\n{digest}\r\n")
             }
+            ("PING", _) => "+PONG\r\n".to_owned(),
             ("SET", Manners::Refuse) => "$-1\r\n".to_owned(),
             ("SET", _) => "+OK\r\n".to_owned(),
             ("EVALSHA", Manners::DropAt { .. }) => ":1\r\n".to_owned(),
