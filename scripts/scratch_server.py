@@ -99,7 +99,7 @@ class ScratchServer:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
         self.directory = tempfile.mkdtemp(prefix="scratch-server-")
-        words = [*self.command, "--port", str(self.port), "--bind", "127.0.0.1", "--save", ""]
+        words = [*self.command, *self.arguments()]
         try:
             self.log = open(os.path.join(self.directory, "log"), "w+b")
             self.process = subprocess.Popen(
@@ -119,6 +119,10 @@ class ScratchServer:
             self.__exit__()
             raise
         return self
+
+    def arguments(self):
+        """What the command is given: the port alone is heard, and nothing is saved."""
+        return ["--port", str(self.port), "--bind", "127.0.0.1", "--save", ""]
 
     def wait_until_ready(self):
         give_up_at = time.monotonic() + READY_SECONDS

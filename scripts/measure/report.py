@@ -1,0 +1,218 @@
+"""RESULTS.md: what was measured, on what, how; the figures; and what each had to reach."""
+
+import statistics
+
+from measure import summary, targets
+from measure.placement import Placement
+from measure.rows import BY_ID
+
+INTRODUCTION = """# Measurements
+
+Made by `scripts/compare`, which writes this file from `results.json` beside it: to repeat them, run the commands below.
+No server saves anything. A ratio compares two servers within one round, and the median of the rounds' ratios is shown;
+the *best peer* is the one that is best at the very figure. CPU time is that of all the server's threads, by the system's
+own account, during the measured time alone. The *echo server* runs on the same threads and sockets as Quintlock, counts
+the requests it reads and sends fixed replies: it knows no keys, and shows what is left to be won.
+"""
+
+
+def markdown(results, pictures):
+    parts = [INTRODUCTION, machine(results), verdict_table(targets.verdicts(results))]
+    parts += [f"![{name.removesuffix('.svg')}]({name})" for name in pictures]
+    parts += [write(results[group]) for group, write in WRITERS.items() if group in results]
+    return "\n\n".join(part.strip() for part in parts) + "\n"
+
+
+def machine(results):
+    """Where and how each group was measured; the groups that have that in common stand together."""
+    sessions = {}
+    for group in WRITERS:
+        if group in results:
+            facts = results[group]["machine"]
+            virtual = ", a virtual machine" if facts["is_virtual"] else ""
+            where = f"{facts['cpu']}, {facts['cores']} cores, {facts['memory_gib']} GiB, {facts['kernel']}{virtual}"
+            session = (results[group]["measured_on"], results[group]["command"], where, versions(results[group]))
+            sessions.setdefault(session, []).append(group)
+    rows = [[", ".join(groups), *session[:1], f"`{session[1]}`", *session[2:]] for session, groups in sessions.items()]
+    return "## Machine and commands\n\n" + table(["Groups", "Date", "Command", "Machine", "Servers"], rows)
+
+
+def versions(group):
+    return "; ".join(f"{one['name']}: version {one['version']}{arguments(one)}" for one in group["contenders"])
+
+
+def arguments(one):
+    return f" with `{one['arguments']}`" if one["arguments"] else ""
+
+
+def verdict_table(verdicts):
+    met = sum(verdict.is_met for verdict in verdicts)
+    rows = [
+        [verdict.measure, verdict.figure, verdict.target, "yes" if verdict.is_met else "**no**"] for verdict in verdicts
+    ]
+    heading = f"## Targets\n\n{met} of {len(verdicts)} are met.\n\n"
+    return heading + table(["Measure", "Figure", "Target", "Met"], rows, numbers=(1,))
+
+
+def throughput(group):
+    parts = []
+    for placement in Placement:
+        where = {
+            Placement.ONE_CORE: "the server on one core, the load on another",
+            Placement.BOTH_CORES: "both cores free for server and load",
+        }[placement]
+        parts.append(f"## Throughput, CPU time and latency: {where}")
+        for measured in group["rows"]:
+            if measured["placement"] == placement.value and measured["samples"]:
+                row = BY_ID.get(measured["id"])
+                parts.append(f"### {capitalised(row.title if row else measured['id'])}")
+                parts.append(row_table(group, measured["samples"]))
+    return "\n\n".join(parts)
+
+
+def row_table(group, samples):
+    heads = ["Server", "Requests/s", "Spread", "By best peer", "By echo", "CPU µs/request", "By best peer"]
+    heads += ["p50 µs", "p99 µs", "p99.9 µs", "Longest µs"]
+    rows = []
+    for name, mine in samples.items():
+        rate = summary.requests_per_second
+        echo = summary.ratio(mine, samples[summary.ECHO], rate) if summary.ECHO in samples else None
+        rows.append(
+            [
+                "echo server" if name == summary.ECHO else name,
+                f"{summary.median(mine, rate):,.0f}",
+                f"{summary.spread_percent(mine, rate):.0f}%",
+                shown_ratio(summary.ratio_to_best(group, samples, rate, max, name)[0]),
+                shown_ratio(echo),
+                f"{summary.median(mine, summary.cpu_us):.2f}",
+                shown_ratio(summary.ratio_to_best(group, samples, summary.cpu_us, min, name)[0]),
+                *(f"{summary.median(mine, summary.latency_us(p)):,.0f}" for p in ("p50", "p99", "p99_9", "max")),
+            ]
+        )
+    return table(heads, rows, numbers=range(1, len(heads)))
+
+
+def memory(group):
+    counts = list(group["bytes_per_lock"])
+    heads = ["Server", *(f"At {int(count):,} locks" for count in counts)]
+    rows = [[name, *(f"{group['bytes_per_lock'][count][name]:.1f}" for count in counts)] for name in plain(group)]
+    heading = "## Resident bytes for each lock\n\nA key of 24 bytes, a token of 36, a time to live.\n\n"
+    return heading + table(heads, rows, numbers=range(1, len(heads)))
+
+
+def connections(group):
+    heads = ["Server", f"Bytes for each of {group['idle_connections']:,} idle ones"]
+    heads += [f"Requests/s with {step['clients']:,}" for step in group["steps"]]
+    rows = []
+    for name in plain(group):
+        cells = [f"{group['bytes_per_connection'][name]:,.0f}"]
+        for step in group["steps"]:
+            rate = summary.median(step["samples"][name], summary.requests_per_second)
+            by_best, _ = summary.ratio_to_best(group, step["samples"], summary.requests_per_second, max, name)
+            cells.append(f"{rate:,.0f} ({shown_ratio(by_best)})")
+        rows.append([name, *cells])
+    heading = (
+        "## Connections\n\nResident memory of a connection that has sent one command and keeps still; and lock cycles "
+        "with one request in flight on each connection, in brackets by the best peer's.\n\n"
+    )
+    return heading + table(heads, rows, numbers=range(1, len(heads)))
+
+
+def start(group):
+    heads = ["Server", *(f"{targets.instances_text(count)}, ms" for count in group["ready_ms"])]
+    rows = []
+    for name in plain(group):
+        values = [samples[name] for samples in group["ready_ms"].values()]
+        rows.append([name, *(f"{statistics.median(one):.1f} ({min(one):.1f} to {max(one):.1f})" for one in values)])
+    heading = (
+        "## From the start of the program to the first PONG\n\nMedians, and the least and the most. Five peers are five "
+        "processes, Quintlock's five are one `quintlock cluster`.\n\n"
+    )
+    return heading + table(heads, rows, numbers=range(1, len(heads)))
+
+
+def idle(group):
+    heads = ["Server"]
+    for count in group["wakeups_per_second"]:
+        heads += [f"Wake-ups/s, {targets.instances_text(count)}", f"Resident MB, {targets.instances_text(count)}"]
+    rows = []
+    for name in plain(group):
+        cells = []
+        for count, figures in group["wakeups_per_second"].items():
+            cells += [f"{figures[name]:.1f}", f"{group['resident_bytes'][count][name] / 2**20:.1f}"]
+        rows.append([name, *cells])
+    heading = f"## Idle\n\nOver {group['seconds']:g} s, with no connection.\n\n"
+    return heading + table(heads, rows, numbers=range(1, len(heads)))
+
+
+def lateness(group):
+    heads = ["Scenario", "Server", "p50 ms", "p99 ms", "Longest ms", "Early", "Twice", "Never"]
+    rows = []
+    for result in group["scenarios"]:
+        for name, figures in result["figures"].items():
+            late = ["none came" if figures[key] is None else f"{figures[key]:,.2f}" for key in LATE_KEYS]
+            counts = [str(figures[key]) for key in ("early", "repeated", "missing")]
+            rows.append([result["scenario"], name, *late, *counts])
+    heading = (
+        "## How late `expired` events come\n\n`spread` is keys and the seconds that their deadlines are spread over, "
+        "`burst` keys with one deadline, `needle` short-lived keys among keys of an hour. Never: not within 5 s.\n\n"
+    )
+    return heading + table(heads, rows, numbers=range(2, len(heads)))
+
+
+def scale(group):
+    heads = ["Live locks", "Server", "Requests/s", "Spread", "p99.9 µs", "Longest µs"]
+    rows = []
+    for count, samples in group["sizes"].items():
+        rows += [[f"{int(count):,}", name, *scale_cells(mine)] for name, mine in samples.items()]
+    text = "## Lock cycles among live locks\n\n50 clients, 16 in flight. Longest: of all rounds.\n\n"
+    text += table(heads, rows, numbers=range(2, len(heads)))
+    if "growth" in group:
+        text += "\n\nThe same locks being taken, from none to all, the table growing meanwhile:\n\n"
+        heads = ["Server", "Requests/s", "p99.9 µs", "Longest µs"]
+        rows = [
+            [name, f"{one['requests_per_second']:,.0f}", *(f"{one['latency_us'][p]:,.0f}" for p in ("p99_9", "max"))]
+            for name, one in group["growth"].items()
+        ]
+        text += table(heads, rows, numbers=range(1, len(heads)))
+    return text
+
+
+def scale_cells(samples):
+    longest = max(map(summary.latency_us("max"), samples))
+    return (
+        f"{summary.median(samples, summary.requests_per_second):,.0f}",
+        f"{summary.spread_percent(samples, summary.requests_per_second):.0f}%",
+        f"{summary.median(samples, summary.latency_us('p99_9')):,.0f}",
+        f"{longest:,.0f}",
+    )
+
+
+def plain(group):
+    """Ours, and the peers that are measured everywhere."""
+    return [one["name"] for one in group["contenders"] if not one["needs_both_cores"]]
+
+
+def table(heads, rows, numbers=()):
+    rule = ["---:" if index in numbers else "---" for index in range(len(heads))]
+    return "\n".join("| " + " | ".join(line) + " |" for line in [heads, rule, *rows])
+
+
+def shown_ratio(value):
+    return "" if value is None else f"{value:.2f}"
+
+
+def capitalised(text):
+    return text[:1].upper() + text[1:]
+
+
+LATE_KEYS = ("p50_ms", "p99_ms", "max_ms")
+WRITERS = {
+    "throughput": throughput,
+    "memory": memory,
+    "connections": connections,
+    "start": start,
+    "idle": idle,
+    "lateness": lateness,
+    "scale": scale,
+}

@@ -1,0 +1,62 @@
+"""A session of measuring: group after group into results.json, and from there into tables and charts."""
+
+import datetime
+import importlib
+import json
+import shlex
+import sys
+
+from scratch_server import CannotMeasure
+
+from measure import arguments, charts, machine, report
+
+RESULTS = "results.json"
+
+
+def measure(options):
+    plan = arguments.plan(options)
+    if "throughput" in options.groups:
+        # Found missing now, not after minutes.
+        from measure.contenders import echo_binary
+
+        echo_binary()
+    options.out.mkdir(parents=True, exist_ok=True)
+    for group in options.groups:
+        print(f"{group}", file=sys.stderr)
+        figures = importlib.import_module(f"measure.{group}").measure(plan)
+        # Kept at once: what was measured is not lost if a later group fails.
+        keep(options.out / RESULTS, group, figures, plan)
+    render(options.out)
+
+
+def keep(path, group, figures, plan):
+    results = read(path) if path.exists() else {}
+    results[group] = {
+        "measured_on": datetime.date.today().isoformat(),
+        "command": shlex.join(["scripts/compare", *sys.argv[1:]]),
+        "machine": machine.facts(),
+        "contenders": [one.facts() for one in plan.contenders],
+        "sizes": vars(plan.sizes),
+        **figures,
+    }
+    unfinished = path.with_suffix(".new")
+    unfinished.write_text(json.dumps(results, indent=1) + "\n")
+    unfinished.rename(path)
+
+
+def read(path):
+    try:
+        return json.loads(path.read_text())
+    except FileNotFoundError as error:
+        raise CannotMeasure(f"no results at {path} (run scripts/compare without --render)") from error
+    except json.JSONDecodeError as error:
+        raise CannotMeasure(f"{path} is not JSON: {error} (remove it, and measure again)") from error
+
+
+def render(directory):
+    results = read(directory / RESULTS)
+    pictures = charts.draw(results)
+    for name, svg in pictures.items():
+        (directory / name).write_text(svg)
+    (directory / "RESULTS.md").write_text(report.markdown(results, list(pictures)))
+    print(f"written: {directory / 'RESULTS.md'}, {', '.join(pictures)}", file=sys.stderr)
