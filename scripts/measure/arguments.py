@@ -90,6 +90,7 @@ def parse(text, words):
     unknown = [group for group in options.groups if group not in GROUPS]
     if unknown:
         parser.error(f"no group is called {', '.join(unknown)} (there are {', '.join(GROUPS)})")
+    options.given_groups = options.groups
     options.groups = [group for group in GROUPS if not options.groups or group in options.groups]
     return options
 

@@ -3,12 +3,13 @@
 import datetime
 import importlib
 import json
+import pathlib
 import shlex
 import sys
 
 from scratch_server import CannotMeasure
 
-from measure import arguments, charts, machine, report
+from measure import arguments, charts, contenders, machine, report
 
 RESULTS = "results.json"
 
@@ -17,23 +18,37 @@ def measure(options):
     plan = arguments.plan(options)
     if "throughput" in options.groups:
         # Found missing now, not after minutes.
-        from measure.contenders import echo_binary
-
-        echo_binary()
+        contenders.echo_binary()
     options.out.mkdir(parents=True, exist_ok=True)
     for group in options.groups:
         print(f"{group}", file=sys.stderr)
         figures = importlib.import_module(f"measure.{group}").measure(plan)
         # Kept at once: what was measured is not lost if a later group fails.
-        keep(options.out / RESULTS, group, figures, plan)
+        keep(options.out / RESULTS, group, figures, plan, shown_command(options))
     render(options.out)
 
 
-def keep(path, group, figures, plan):
+def shown_command(options):
+    """The command as another person would give it: programs by their names, wherever they lie here."""
+    words = ["scripts/compare", *options.given_groups]
+    for text in options.peer:
+        name, _, command = text.partition("=")
+        program, *arguments = shlex.split(command)
+        words += ["--peer", f"{name}={shlex.join([pathlib.Path(program).name, *arguments])}"]
+    for name in ("rounds", "seconds"):
+        if getattr(options, name) is not None:
+            words += [f"--{name}", f"{getattr(options, name):g}"]
+    if options.load_threads != 1:
+        words += ["--load-threads", str(options.load_threads)]
+    words += [f"--{name.replace('_', '-')}" for name in ("io_threads", "quick") if getattr(options, name)]
+    return shlex.join(words)
+
+
+def keep(path, group, figures, plan, command):
     results = read(path) if path.exists() else {}
     results[group] = {
         "measured_on": datetime.date.today().isoformat(),
-        "command": shlex.join(["scripts/compare", *sys.argv[1:]]),
+        "command": command,
         "machine": machine.facts(),
         "contenders": [one.facts() for one in plan.contenders],
         "sizes": vars(plan.sizes),
