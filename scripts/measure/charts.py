@@ -6,6 +6,7 @@ from measure.rows import BY_ID
 from measure.svg import Chart
 
 ECHO_NAME = "echo server (the limit)"
+LOADS = "Loads are clients × requests in flight on each"
 
 
 def draw(results):
@@ -34,7 +35,7 @@ def throughput(group):
 
     return Chart(
         "Throughput",
-        "Requests a second, as a multiple of the best peer's; longer is better",
+        f"Requests a second, as a multiple of the best peer's; longer is better. {LOADS}",
         series(group),
         groups(group, values),
         lambda value: f"{value:.2f}",
@@ -46,7 +47,7 @@ def throughput(group):
 def cpu(group):
     return Chart(
         "CPU time of the server",
-        "Microseconds for each request; shorter is better",
+        f"Microseconds for each request; shorter is better. {LOADS}",
         series(group),
         groups(group, medians(summary.cpu_us)),
         lambda value: f"{value:.2f}",
@@ -57,7 +58,7 @@ def cpu(group):
 def latency(group):
     return Chart(
         "Latency that 999 of 1,000 requests stay under",
-        "Milliseconds, under full load; shorter is better",
+        f"Milliseconds, under full load; shorter is better. {LOADS}",
         series(group),
         groups(group, medians(lambda sample: sample["latency_us"]["p99_9"] / 1000)),
         lambda value: f"{value:.2f}",

@@ -13,7 +13,9 @@ VALUE_WIDTH = 70
 BAR_HEIGHT = 11
 BAR_GAP = 2
 GROUP_GAP = 14
-HEADING_HEIGHT = 76
+LEGEND_TOP = 51
+LEGEND_LINE = 18
+LEGEND_GAP = 15
 MARGIN = 12
 TEXT = "#6e7781"
 STRONG_TEXT = "#768390"
@@ -39,41 +41,50 @@ class Chart:
     limit: str | None = None
 
     def svg(self):
-        rows, y = [], HEADING_HEIGHT
+        legend, legend_end = self.legend()
+        top = legend_end + LEGEND_GAP
+        bars, y = [], top
         widest = max((value for _, values in self.groups for value in values.values()), default=0) or 1
         scale = (WIDTH - LABEL_WIDTH - VALUE_WIDTH) / max(widest, self.rule_at or 0)
         for label, values in self.groups:
-            bars = [name for name in self.series if name in values]
-            height = len(bars) * (BAR_HEIGHT + BAR_GAP)
-            rows.append(text(LABEL_WIDTH - 10, y + height / 2 + 3, label, "end", size=12))
-            for number, name in enumerate(bars):
-                rows += self.bar(y + number * (BAR_HEIGHT + BAR_GAP), values[name], scale, name)
+            shown = [name for name in self.series if name in values]
+            height = len(shown) * (BAR_HEIGHT + BAR_GAP)
+            bars.append(text(LABEL_WIDTH - 10, y + height / 2 + 3, label, "end", size=12))
+            for number, name in enumerate(shown):
+                bars += self.bar(y + number * (BAR_HEIGHT + BAR_GAP), values[name], scale, name)
             y += height + GROUP_GAP
-        if self.rule_at is not None:
-            x = LABEL_WIDTH + self.rule_at * scale
-            rows.append(
-                f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{HEADING_HEIGHT - 6}" y2="{y - GROUP_GAP + 4}" '
-                f'stroke="{RULE}" stroke-width="1" stroke-dasharray="3 3"/>'
-            )
-        return self.page(rows, y)
+        return self.page([*legend, *self.rule(top, y - GROUP_GAP, scale), *bars], y)
 
-    def page(self, rows, height):
+    def page(self, content, height):
         head = [
             f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{height}" '
             f'viewBox="0 0 {WIDTH} {height}" role="img" font-family="system-ui, sans-serif">',
             f"<title>{escape(self.title)}</title>",
             text(MARGIN, 22, self.title, weight=600, size=16, colour=STRONG_TEXT),
             text(MARGIN, 41, self.subtitle, size=12),
-            *self.legend(),
         ]
-        return "\n".join([*head, *rows, "</svg>"]) + "\n"
+        return "\n".join([*head, *content, "</svg>"]) + "\n"
 
     def legend(self):
-        x = MARGIN
+        """The series and their colours, in as many lines as they need; and where the last line ends."""
+        parts, x, y = [], MARGIN, LEGEND_TOP
         for name in self.series:
-            yield f'<rect x="{x}" y="51" width="10" height="10" rx="2" fill="{self.colour(name)}"/>'
-            yield text(x + 15, 60, name, size=12)
-            x += round(15 + len(name) * LETTER_WIDTH + 18)
+            width = round(15 + len(name) * LETTER_WIDTH + 18)
+            if x > MARGIN and x + width > WIDTH:
+                x, y = MARGIN, y + LEGEND_LINE
+            parts.append(f'<rect x="{x}" y="{y}" width="10" height="10" rx="2" fill="{self.colour(name)}"/>')
+            parts.append(text(x + 15, y + 9, name, size=12))
+            x += width
+        return parts, y + 10
+
+    def rule(self, top, bottom, scale):
+        if self.rule_at is None:
+            return []
+        x = LABEL_WIDTH + self.rule_at * scale
+        return [
+            f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{top - 5}" y2="{bottom + 5}" stroke="{RULE}" stroke-opacity="0.5" '
+            'stroke-dasharray="3 3"/>'
+        ]
 
     def bar(self, y, value, scale, name):
         width = max(value * scale, 1)
