@@ -6,6 +6,7 @@ Shared by the Python scripts beside this file; Python 3 alone, no packages. The 
 
 import os
 import pathlib
+import random
 import shutil
 import signal
 import socket
@@ -16,6 +17,9 @@ import time
 READY_SECONDS = 10
 STOP_SECONDS = 10
 REPLY_SECONDS = 30
+PORT_RANGE = "/proc/sys/net/ipv4/ip_local_port_range"
+PORT_MIN = 10_000
+PORT_ATTEMPTS = 200
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
 
@@ -43,6 +47,30 @@ def pack(*words):
     """A request of these words, which are bytes, text or numbers."""
     parts = [word if isinstance(word, bytes) else str(word).encode() for word in words]
     return b"*%d\r\n" % len(parts) + b"".join(b"$%d\r\n%s\r\n" % (len(part), part) for part in parts)
+
+
+def free_ports(count):
+    """Ports in a row that nothing listens on.
+
+    They lie below those that the system gives to connections: of these, thousands may be taken for a minute after a
+    load with many connections.
+    """
+    first_of_connections = int(pathlib.Path(PORT_RANGE).read_text().split()[0])
+    for _ in range(PORT_ATTEMPTS):
+        first = random.randrange(PORT_MIN, max(first_of_connections, PORT_MIN + 1000) - count)
+        if all(is_free(port) for port in range(first, first + count)):
+            return list(range(first, first + count))
+    raise CannotMeasure(f"no {count} free ports in a row on 127.0.0.1")
+
+
+def is_free(port):
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
 
 
 class Connection:
@@ -95,9 +123,7 @@ class ScratchServer:
         self.connections = []
 
     def __enter__(self):
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        [self.port] = free_ports(1)
         self.directory = tempfile.mkdtemp(prefix="scratch-server-")
         words = [*self.command, *self.arguments()]
         try:

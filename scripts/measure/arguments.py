@@ -77,15 +77,15 @@ def parse(text, words):
     parser = argparse.ArgumentParser(description=text, formatter_class=argparse.RawDescriptionHelpFormatter)
     add = parser.add_argument
     add("groups", nargs="*", metavar="GROUP", help=f"{', '.join(GROUPS)} (default: all)")
-    add("--peer", action="append", default=[], metavar="NAME=PATH[ ARGS]", help="a server to compare with; may be given again")
+    add("--peer", action="append", default=[], metavar="NAME=PATH[ ARGS]", help="a server to compare with, or several")
     add("--io-threads", action="store_true", help="each peer also with --io-threads 2, where both cores are free")
     add("--rounds", type=positive, metavar="N", help=f"rounds of throughput and scale (default: {Sizes.rounds})")
     add("--seconds", type=positive_seconds, metavar="S", help=f"of each load (default: {Sizes.seconds})")
-    add("--load-threads", type=positive, default=1, metavar="N", help="of the load where both cores are free (default: 1)")
-    add("--quick", action="store_true", help="everything, but little of it: a check of the scripts, not a measurement")
-    add("--out", type=pathlib.Path, default=ROOT / "benches", metavar="DIR", help="where the results go (default: benches)")
+    add("--load-threads", type=positive, default=1, metavar="N", help="of a load that has both cores (default: 1)")
+    add("--quick", action="store_true", help="a little of everything: a check of the scripts, not a measurement")
+    add("--out", type=pathlib.Path, default=ROOT / "benches", metavar="DIR", help="for the results (default: benches)")
     add("--render", action="store_true", help="make tables and charts of results.json again, measure nothing")
-    add("--fetch-peers", type=pathlib.Path, metavar="DIR", help="download peers to DIR with pip, and print their options")
+    add("--fetch-peers", type=pathlib.Path, metavar="DIR", help="download peers to DIR with pip, tell their options")
     options = parser.parse_args(words)
     unknown = [group for group in options.groups if group not in GROUPS]
     if unknown:

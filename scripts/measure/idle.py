@@ -5,6 +5,8 @@ import sys
 import tempfile
 import time
 
+from scratch_server import free_ports
+
 from measure import start
 from measure.processes import resident_bytes, switches
 
@@ -41,7 +43,7 @@ def total(figure, pids):
 def idle_instances(one, instances):
     """So many instances that have answered one PING; the processes' ids."""
     with tempfile.TemporaryDirectory(prefix="idle-") as directory:
-        ports, pids = start.free_ports(instances), []
+        ports, pids = free_ports(instances), []
         try:
             began = time.monotonic()
             for command in start.start_commands(one, ports, directory):

@@ -10,14 +10,15 @@ INTRODUCTION = """# Measurements
 
 Made by `scripts/compare`, which writes this file from `results.json` beside it: to repeat them, run the commands below.
 No server saves anything. A ratio compares two servers within one round, and the median of the rounds' ratios is shown;
-the *best peer* is the one that is best at the very figure. CPU time is that of all the server's threads, by the system's
-own account, during the measured time alone. The *echo server* runs on the same threads and sockets as Quintlock, counts
-the requests it reads and sends fixed replies: it knows no keys, and shows what is left to be won.
+the *best peer* is the one that is best at the very figure. CPU time is that of all the server's threads, as the system
+accounts for it, during the measured time alone. The *echo server* runs on the same threads and sockets as Quintlock,
+counts the requests it reads and sends fixed replies: it knows no keys, and shows what is left to be won.
 """
+QUICK_WARNING = "With `--quick` too little is measured for the figures to mean anything.\n\n"
 
 
 def markdown(results, pictures):
-    parts = [INTRODUCTION, machine(results), verdict_table(targets.verdicts(results))]
+    parts = [INTRODUCTION, machine(results), verdict_tables(targets.verdicts(results))]
     parts += [f"![{name.removesuffix('.svg')}]({name})" for name in pictures]
     parts += [write(results[group]) for group, write in WRITERS.items() if group in results]
     return "\n\n".join(part.strip() for part in parts) + "\n"
@@ -34,7 +35,8 @@ def machine(results):
             session = (results[group]["measured_on"], results[group]["command"], where, versions(results[group]))
             sessions.setdefault(session, []).append(group)
     rows = [[", ".join(groups), *session[:1], f"`{session[1]}`", *session[2:]] for session, groups in sessions.items()]
-    return "## Machine and commands\n\n" + table(["Groups", "Date", "Command", "Machine", "Servers"], rows)
+    warning = QUICK_WARNING if any(results[group]["is_quick"] for group in WRITERS if group in results) else ""
+    return f"## Machine and commands\n\n{warning}" + table(["Groups", "Date", "Command", "Machine", "Servers"], rows)
 
 
 def versions(group):
@@ -45,13 +47,34 @@ def arguments(one):
     return f" with `{one['arguments']}`" if one["arguments"] else ""
 
 
-def verdict_table(verdicts):
+def verdict_tables(verdicts):
+    """The loads, whose figures stand in one line each, and then what has one figure."""
     met = sum(verdict.is_met for verdict in verdicts)
-    rows = [
-        [verdict.measure, verdict.figure, verdict.target, "yes" if verdict.is_met else "**no**"] for verdict in verdicts
-    ]
-    heading = f"## Targets\n\n{met} of {len(verdicts)} are met.\n\n"
-    return heading + table(["Measure", "Figure", "Target", "Met"], rows, numbers=(1,))
+    parts = [f"## Targets\n\n{met} of {len(verdicts)} are met."]
+    loads = {}
+    for verdict in verdicts:
+        if verdict.subject:
+            loads.setdefault(verdict.subject, {})[verdict.measure] = verdict
+    if loads:
+        measures = (targets.THROUGHPUT, targets.CPU_TIME, targets.TAIL)
+        heads = ["By the best peer's"]
+        for measure in measures:
+            heads += [capitalised(measure), "Target", "Met"]
+        rows = [
+            [subject, *(cell for measure in measures for cell in verdict_cells(of_load.get(measure)))]
+            for subject, of_load in loads.items()
+        ]
+        parts.append(table(heads, rows, numbers=(1, 4, 7)))
+    single = [[verdict.measure, *verdict_cells(verdict)] for verdict in verdicts if not verdict.subject]
+    if single:
+        parts.append(table(["Measure", "Figure", "Target", "Met"], single, numbers=(1,)))
+    return "\n\n".join(parts)
+
+
+def verdict_cells(verdict):
+    if verdict is None:
+        return ["", "", ""]
+    return [verdict.figure, verdict.target, "yes" if verdict.is_met else "**no**"]
 
 
 def throughput(group):
@@ -125,8 +148,8 @@ def start(group):
         values = [samples[name] for samples in group["ready_ms"].values()]
         rows.append([name, *(f"{statistics.median(one):.1f} ({min(one):.1f} to {max(one):.1f})" for one in values)])
     heading = (
-        "## From the start of the program to the first PONG\n\nMedians, and the least and the most. Five peers are five "
-        "processes, Quintlock's five are one `quintlock cluster`.\n\n"
+        "## From the start of the program to the first PONG\n\nMedians, and the least and the most. Five peers are "
+        "five processes, Quintlock's five are one `quintlock cluster`.\n\n"
     )
     return heading + table(heads, rows, numbers=range(1, len(heads)))
 

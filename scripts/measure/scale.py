@@ -16,7 +16,7 @@ KEYS_MIN = 10_000
 
 
 def measure(plan):
-    """Samples by number of live locks and contender, the keys of the load among the live ones; and ours while it grows."""
+    """Samples by number of live locks and contender, the load's keys among the live ones; and ours while it grows."""
     require_two_cores()
     sizes = {str(count): {} for count in plan.live_locks}
     for one in plan.plain_contenders:
@@ -28,7 +28,8 @@ def measure(plan):
                 filled = count
                 sizes[str(count)][one.name] = cycles(plan, server, count)
                 tell(f"{count} live locks in {one.name}", sizes[str(count)][one.name])
-    return {"sizes": sizes, "growth": {one.name: growth(plan, one) for one in plan.contenders if one.role is Role.OURS}}
+    ours = [one for one in plan.contenders if one.role is Role.OURS]
+    return {"sizes": sizes, "growth": {one.name: growth(plan, one) for one in ours}}
 
 
 @contextlib.contextmanager

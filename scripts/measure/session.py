@@ -24,7 +24,7 @@ def measure(options):
         print(f"{group}", file=sys.stderr)
         figures = importlib.import_module(f"measure.{group}").measure(plan)
         # Kept at once: what was measured is not lost if a later group fails.
-        keep(options.out / RESULTS, group, figures, plan, shown_command(options))
+        keep(options.out / RESULTS, group, {**session_facts(options, plan), **figures})
     render(options.out)
 
 
@@ -44,16 +44,20 @@ def shown_command(options):
     return shlex.join(words)
 
 
-def keep(path, group, figures, plan, command):
-    results = read(path) if path.exists() else {}
-    results[group] = {
+def session_facts(options, plan):
+    return {
         "measured_on": datetime.date.today().isoformat(),
-        "command": command,
+        "command": shown_command(options),
+        "is_quick": options.quick,
         "machine": machine.facts(),
         "contenders": [one.facts() for one in plan.contenders],
         "sizes": vars(plan.sizes),
-        **figures,
     }
+
+
+def keep(path, group, figures):
+    results = read(path) if path.exists() else {}
+    results[group] = figures
     unfinished = path.with_suffix(".new")
     unfinished.write_text(json.dumps(results, indent=1) + "\n")
     unfinished.rename(path)
@@ -69,9 +73,14 @@ def read(path):
 
 
 def render(directory):
-    results = read(directory / RESULTS)
-    pictures = charts.draw(results)
+    path = directory / RESULTS
+    results = read(path)
+    try:
+        pictures = charts.draw(results)
+        text = report.markdown(results, list(pictures))
+    except KeyError as error:
+        raise CannotMeasure(f"{path} has no {error}: another version wrote it (remove it, and measure again)") from error
     for name, svg in pictures.items():
         (directory / name).write_text(svg)
-    (directory / "RESULTS.md").write_text(report.markdown(results, list(pictures)))
+    (directory / "RESULTS.md").write_text(text)
     print(f"written: {directory / 'RESULTS.md'}, {', '.join(pictures)}", file=sys.stderr)

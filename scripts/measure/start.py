@@ -10,7 +10,7 @@ import sys
 import tempfile
 import time
 
-from scratch_server import CannotMeasure
+from scratch_server import CannotMeasure, free_ports
 
 from measure.contenders import Role
 
@@ -18,7 +18,6 @@ READY_SECONDS = 10
 # Between two attempts to connect: short beside what is measured, long enough to leave the processor alone.
 RETRY_SECONDS = 0.0002
 INSTANCES = 5
-PORT_ATTEMPTS = 200
 
 
 def measure(plan):
@@ -60,27 +59,6 @@ def start_commands(one, ports, directory):
     return [
         [*one.command, "--port", str(port), "--bind", "127.0.0.1", "--dir", directory, *nothing_kept] for port in ports
     ]
-
-
-def free_ports(count):
-    """Ports in a row that nothing listens on."""
-    for _ in range(PORT_ATTEMPTS):
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            first = probe.getsockname()[1]
-        if first + count <= 65_536 and all(is_free(first + i) for i in range(count)):
-            return list(range(first, first + count))
-    raise CannotMeasure(f"no {count} free ports in a row on 127.0.0.1")
-
-
-def is_free(port):
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True
 
 
 def spawn(command):
