@@ -79,7 +79,7 @@ def render(directory):
         pictures = charts.draw(results)
         text = report.markdown(results, list(pictures))
     except KeyError as error:
-        raise CannotMeasure(f"{path} has no {error}: another version wrote it (remove it, and measure again)") from error
+        raise CannotMeasure(f"{path} has no {error}: another version wrote it (remove it, measure again)") from error
     for name, svg in pictures.items():
         (directory / name).write_text(svg)
     (directory / "RESULTS.md").write_text(text)
