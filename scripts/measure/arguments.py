@@ -28,6 +28,7 @@ class Sizes:
     seconds: float = 1.5
     warmup_seconds: float = 0.3
     lock_counts: tuple = (1_000_000, 10_000_000)
+    settle_seconds: float = 1.0
     idle_connections: int = 10_000
     connection_steps: tuple = (1, 10, 100, 1_000, 10_000)
     step_rounds: int = 3
@@ -42,6 +43,7 @@ QUICK = Sizes(
     seconds=0.2,
     warmup_seconds=0.05,
     lock_counts=(10_000, 20_000),
+    settle_seconds=0.1,
     idle_connections=100,
     connection_steps=(1, 50),
     step_rounds=1,

@@ -41,14 +41,14 @@ def idle_bytes(plan, one):
     """By how much each connection that has taken a lock, and then keeps still, makes the server grow."""
     count = plan.idle_connections
     with one.server() as server, contextlib.ExitStack() as stack:
-        before = settled_bytes(server.pid)
+        before = settled_bytes(plan, server)
         for number in range(count):
             connection = stack.enter_context(socket.create_connection(("127.0.0.1", server.port), REPLY_SECONDS))
             # One key, so that the lock itself takes no room: all but the first are refused.
             connection.sendall(pack("SET", "lock:order", number, "NX", "PX", 3_600_000))
             if connection.recv(64) not in (b"+OK\r\n", b"$-1\r\n"):
                 raise CannotMeasure(f"{one.name} refused connection {number + 1} (raise `ulimit -Hn`)")
-        each = (settled_bytes(server.pid) - before) / count
+        each = (settled_bytes(plan, server) - before) / count
     print(f"  {count} idle connections to {one.name}: {each:.0f} bytes each", file=sys.stderr)
     return each
 

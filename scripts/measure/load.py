@@ -11,7 +11,8 @@ from measure.placement import on_cores
 # What a run may take beyond its seconds: to connect, to fill the keyspace and to empty it.
 EXTRA_SECONDS = 300
 CPU = "server_cpu_us_per_request"
-FIELDS = ("requests_per_second", "wrong_replies", CPU, "latency_us")
+LOAD_CPU = "generator_cpu_us_per_request"
+FIELDS = ("requests_per_second", "wrong_replies", CPU, LOAD_CPU, "latency_us")
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,10 @@ class Load:
 
 
 def run(bench, server, load, cores, wrong_replies_are_wrong=True):
-    """A sample: requests a second, the server's CPU time for each, and the latencies, in microseconds."""
+    """A sample: requests a second, the server's CPU time for each, and the latencies, in microseconds.
+
+    `load_busy` is the part of its time that the load's threads were at work: near 1, the server could have done more.
+    """
     target = ["--host", "127.0.0.1", "--port", str(server.port), "--server-pid", str(server.pid)]
     command = [*bench, "bench", *target, *load.arguments()]
     with on_cores(cores):
@@ -59,6 +63,7 @@ def run(bench, server, load, cores, wrong_replies_are_wrong=True):
     return {
         "requests_per_second": result["requests_per_second"],
         "cpu_us": result[CPU],
+        "load_busy": result[LOAD_CPU] * result["requests_per_second"] / 1e6 / load.threads,
         "latency_us": result["latency_us"],
         "wrong_replies": result["wrong_replies"],
     }

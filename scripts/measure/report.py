@@ -12,7 +12,8 @@ Made by `scripts/compare`, which writes this file from `results.json` beside it:
 No server saves anything. A ratio compares two servers within one round, and the median of the rounds' ratios is shown;
 the *best peer* is the one that is best at the very figure. CPU time is that of all the server's threads, as the system
 accounts for it, during the measured time alone. The *echo server* runs on the same threads and sockets as Quintlock,
-counts the requests it reads and sends fixed replies: it knows no keys, and shows what is left to be won.
+counts the requests it reads and sends fixed replies: it knows no keys, and shows what is left to be won. *Load busy* is
+the part of the time that the load was at work: where it comes near to 100%, the load was the limit, not the server.
 """
 QUICK_WARNING = "With `--quick` too little is measured for the figures to mean anything.\n\n"
 
@@ -95,7 +96,7 @@ def throughput(group):
 
 def row_table(group, samples):
     heads = ["Server", "Requests/s", "Spread", "By best peer", "By echo", "CPU µs/request", "By best peer"]
-    heads += ["p50 µs", "p99 µs", "p99.9 µs", "Longest µs"]
+    heads += ["p50 µs", "p99 µs", "p99.9 µs", "Longest µs", "Load busy"]
     rows = []
     for name, mine in samples.items():
         rate = summary.requests_per_second
@@ -110,6 +111,7 @@ def row_table(group, samples):
                 f"{summary.median(mine, summary.cpu_us):.2f}",
                 shown_ratio(summary.ratio_to_best(group, samples, summary.cpu_us, min, name)[0]),
                 *(f"{summary.median(mine, summary.latency_us(p)):,.0f}" for p in ("p50", "p99", "p99_9", "max")),
+                f"{summary.median(mine, summary.load_busy):.0%}",
             ]
         )
     return table(heads, rows, numbers=range(1, len(heads)))

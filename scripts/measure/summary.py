@@ -19,6 +19,10 @@ def cpu_us(sample):
     return sample["cpu_us"]
 
 
+def load_busy(sample):
+    return sample["load_busy"]
+
+
 def latency_us(percentile):
     return lambda sample: sample["latency_us"][percentile]
 

@@ -68,5 +68,6 @@ def measure_once(plan, row, server):
 
 
 def tell(number, rounds, row, name, sample):
-    rate, cpu = sample["requests_per_second"], sample["cpu_us"]
-    print(f"  {number + 1}/{rounds} {row.id:<22} {name:<24} {rate:>10.0f}/s {cpu:>6.2f} us CPU", file=sys.stderr)
+    rate, cpu, busy = sample["requests_per_second"], sample["cpu_us"], sample["load_busy"]
+    figures = f"{rate:>10.0f}/s {cpu:>6.2f} us CPU, load {busy:>4.0%} busy"
+    print(f"  {number + 1}/{rounds} {row.id:<22} {name:<26} {figures}", file=sys.stderr)
