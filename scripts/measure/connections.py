@@ -16,6 +16,8 @@ from measure.rows import Row
 # Files that a process has open beside its connections.
 OTHER_FILES = 200
 REPLY_SECONDS = 10
+KEY = "lock:order"
+TTL_MS = 3_600_000
 
 
 def measure(plan):
@@ -38,15 +40,16 @@ def require_files(count):
 
 
 def idle_bytes(plan, one):
-    """By how much each connection that has taken a lock, and then keeps still, makes the server grow."""
+    """By how much each connection that has asked for a held lock, and then keeps still, makes the server grow."""
     count = plan.idle_connections
     with one.server() as server, contextlib.ExitStack() as stack:
+        # The key is there before: what a keyspace takes for its first is no connection's.
+        server.connections[0].call("SET", KEY, "holder", "PX", TTL_MS)
         before = settled_bytes(plan, server)
         for number in range(count):
             connection = stack.enter_context(socket.create_connection(("127.0.0.1", server.port), REPLY_SECONDS))
-            # One key, so that the lock itself takes no room: all but the first are refused.
-            connection.sendall(pack("SET", "lock:order", number, "NX", "PX", 3_600_000))
-            if connection.recv(64) not in (b"+OK\r\n", b"$-1\r\n"):
+            connection.sendall(pack("SET", KEY, number, "NX", "PX", TTL_MS))
+            if connection.recv(64) != b"$-1\r\n":
                 raise CannotMeasure(f"{one.name} refused connection {number + 1} (raise `ulimit -Hn`)")
         each = (settled_bytes(plan, server) - before) / count
     print(f"  {count} idle connections to {one.name}: {each:.0f} bytes each", file=sys.stderr)
