@@ -10,7 +10,7 @@ from scratch_server import CannotMeasure, pack
 from measure import contenders, throughput
 from measure.load import Load, run
 from measure.memory import settled_bytes
-from measure.placement import Placement, on_cores, require_two_cores
+from measure.placement import Placement, require_two_cores
 from measure.rows import Row
 
 # Files that a process has open beside its connections.
@@ -63,11 +63,7 @@ def step(plan, clients):
     for number in range(plan.step_rounds):
         order = plan.plain_contenders if number % 2 == 0 else plan.plain_contenders[::-1]
         for one in order:
-            with on_cores(Placement.ONE_CORE.server_cores):
-                server = one.server()
-                server.__enter__()
-            with contextlib.ExitStack() as stack:
-                stack.push(server)
+            with one.server_on(Placement.ONE_CORE.server_cores) as server:
                 sample = run(plan.command, server, load, Placement.ONE_CORE.load_cores)
             samples.setdefault(one.name, []).append(sample)
             throughput.tell(number, plan.step_rounds, Row("cycle", clients, 1), one.name, sample)

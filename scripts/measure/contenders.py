@@ -3,6 +3,7 @@
 A peer is given as `NAME=PATH[ ARGUMENTS]`; without one, the redis-server of the path is it. All save nothing.
 """
 
+import contextlib
 import enum
 import os
 import pathlib
@@ -15,6 +16,8 @@ import zipfile
 from dataclasses import dataclass
 
 from scratch_server import ROOT, CannotMeasure, ScratchServer, command_line
+
+from measure.placement import on_cores
 
 VERSION = re.compile(r"v=(\S+)")
 NAME_OF_PROGRAM = re.compile(r"^(\w+)", re.IGNORECASE)
@@ -48,6 +51,14 @@ class Contender:
 
     def server(self):
         return MeasuredServer(self.command)
+
+    @contextlib.contextmanager
+    def server_on(self, cores):
+        """A server that may use these cores alone."""
+        with contextlib.ExitStack() as stack:
+            with on_cores(cores):
+                server = stack.enter_context(self.server())
+            yield server
 
     def facts(self):
         arguments = shlex.join(self.command[1:])

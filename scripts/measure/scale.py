@@ -1,6 +1,5 @@
 """Lock cycles among few and among many live locks: throughput, and the longest that a request waited."""
 
-import contextlib
 import sys
 
 from measure import locks, summary
@@ -22,7 +21,7 @@ def measure(plan):
     require_two_cores()
     sizes = {str(count): {} for count in plan.live_locks}
     for one in plan.plain_contenders:
-        with running(one) as server:
+        with one.server_on(CORES.server_cores) as server:
             filled = 0
             for count in plan.live_locks:
                 with on_cores(CORES.load_cores):
@@ -32,14 +31,6 @@ def measure(plan):
                 tell(f"{count} live locks in {one.name}", sizes[str(count)][one.name])
     ours = [one for one in plan.contenders if one.role is Role.OURS]
     return {"sizes": sizes, "growth": {one.name: growth(plan, one) for one in ours}}
-
-
-@contextlib.contextmanager
-def running(one):
-    with contextlib.ExitStack() as stack:
-        with on_cores(CORES.server_cores):
-            server = stack.enter_context(one.server())
-        yield server
 
 
 def cycles(plan, server, live):
@@ -53,7 +44,7 @@ def growth(plan, one):
     load = Load(
         "acquire", CLIENTS, PIPELINE, plan.seconds, warmup_seconds=0, keys=count, ttl_ms=locks.TTL_MS, requests=count
     )
-    with running(one) as server:
+    with one.server_on(CORES.server_cores) as server:
         sample = run(plan.command, server, load, CORES.load_cores)
     tell(f"{count} locks taken in {one.name}", [sample])
     return sample

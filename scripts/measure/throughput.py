@@ -37,8 +37,7 @@ def servers_on(placement, all_contenders):
         servers = {}
         for one in all_contenders:
             if placement is Placement.BOTH_CORES or not one.needs_both_cores:
-                with on_cores(placement.server_cores):
-                    servers[one.name] = stack.enter_context(one.server())
+                servers[one.name] = stack.enter_context(one.server_on(placement.server_cores))
         servers[contenders.Role.ECHO.value] = None
         yield servers
 
