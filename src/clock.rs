@@ -139,6 +139,18 @@ impl Clock {
         BootTime::from_micros(source_us + self.advanced_us.load(Ordering::Relaxed))
     }
 
+    /// Now, and a stopwatch that starts now: one reading for both where time passes by itself.
+    pub fn now_and_watch(&self) -> (BootTime, Stopwatch) {
+        let watch = Stopwatch::start();
+        let now = match self.source {
+            Source::System => BootTime::from_micros(
+                watch.start_ns / 1000 + self.advanced_us.load(Ordering::Relaxed),
+            ),
+            Source::Manual { .. } => self.now(),
+        };
+        (now, watch)
+    }
+
     /// Microseconds since 1970 by the wall clock, for TIME and for people.
     pub fn unix_micros(&self) -> i64 {
         self.read().unix_us

@@ -59,16 +59,16 @@ impl<'a> Context<'a> {
     pub fn new(
         instance: &'a Arc<Instance>,
         session: &'a mut Session,
-        now: BootTime,
         access: Access,
     ) -> Context<'a> {
+        let (now, watch) = instance.clock.now_and_watch();
         Context {
             instance,
             session,
             now,
             access,
             caller: Caller::Client,
-            watch: Stopwatch::start(),
+            watch,
             held: None,
             tally: Tally::default(),
         }

@@ -70,9 +70,9 @@ impl<S> Connection<S> {
         let Some(session) = self.session.as_deref_mut() else {
             unreachable!("a parked connection runs nothing");
         };
-        let now = self.instance.clock.now();
-        self.client.active_us.store(now.micros(), Ordering::Relaxed);
-        let mut ctx = Context::new(&self.instance, session, now, access);
+        let mut ctx = Context::new(&self.instance, session, access);
+        let now_us = ctx.now.micros();
+        self.client.active_us.store(now_us, Ordering::Relaxed);
         let mut limits = limits(ctx.instance);
         let mut lookahead = Lookahead::default();
         let mut done = 0;
@@ -80,8 +80,11 @@ impl<S> Connection<S> {
             limits.authenticated = ctx.session.is_authenticated;
             let rest = &bytes[done..];
             let behind = lookahead.parse(parser, rest, &limits);
-            lookahead.prefetch(&ctx.instance.keyspace, ctx.session.database);
-            ctx.watch.lap();
+            if lookahead.requests().len() > 1 {
+                lookahead.prefetch(&ctx.instance.keyspace, ctx.session.database);
+                // What was done for all of them is no part of the first one's time.
+                ctx.watch.lap();
+            }
             for ahead in lookahead.requests() {
                 let stopped = run_one(&mut ctx, ahead.row, &ahead.arguments, ahead.place, out);
                 if let Some((consumed, next)) = stopped {
@@ -125,8 +128,7 @@ impl<S> Connection<S> {
         let instance = Arc::clone(&self.instance);
         let fiber = Fiber::new(move || {
             let request: Vec<&[u8]> = request.iter().map(Vec::as_slice).collect();
-            let now = instance.clock.now();
-            let mut ctx = Context::new(&instance, &mut session, now, Access::Whole);
+            let mut ctx = Context::new(&instance, &mut session, Access::Whole);
             let outcome = dispatch::run(&mut ctx, &request);
             drop(ctx);
             (session, outcome)

@@ -100,11 +100,9 @@ impl<'b> Lookahead<'b> {
         Behind::Unknown(start)
     }
 
-    /// Begins to fetch the memory of the keys. A single request has nobody to run meanwhile.
+    /// Begins to fetch the memory of the keys. Pays only where there are several requests: a
+    /// single one has nobody to run meanwhile.
     pub(super) fn prefetch(&self, keyspace: &Keyspace, database: usize) {
-        if self.requests.len() < 2 {
-            return;
-        }
         let mut keys: SmallVec<[Prefetched; KEYS]> = SmallVec::new();
         for Ahead { row, arguments, .. } in &self.requests {
             let positions = row.map(|row| row.keys_of(arguments));
