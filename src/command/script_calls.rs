@@ -15,6 +15,7 @@ use crate::script::cache::Running;
 const PUBLISHING: [&str; 2] = ["publish", "spublish"];
 
 static GET: LazyLock<Option<&'static Row>> = LazyLock::new(|| table::find(b"get"));
+static EXISTS: LazyLock<Option<&'static Row>> = LazyLock::new(|| table::find(b"exists"));
 static DEL: LazyLock<Option<&'static Row>> = LazyLock::new(|| table::find(b"del"));
 
 /// The row of `DEL` or `UNLINK`.
@@ -107,6 +108,20 @@ impl Calls for ScriptCalls<'_, '_> {
             self.ctx.count_call(delete, Duration::ZERO, false);
         }
         Some(is_equal)
+    }
+
+    fn holds_value(&mut self, key: &[u8], value: &[u8]) -> Option<bool> {
+        let get = (*GET)?;
+        let holds = self.ctx.read(key).value() == Some(value);
+        self.ctx.count_call(get, Duration::ZERO, false);
+        Some(holds)
+    }
+
+    fn exists(&mut self, key: &[u8]) -> Option<bool> {
+        let exists = (*EXISTS)?;
+        let is_there = self.ctx.read(key).exists();
+        self.ctx.count_call(exists, Duration::ZERO, false);
+        Some(is_there)
     }
 
     fn is_command(&self, name: &[u8]) -> bool {

@@ -31,6 +31,19 @@ pub trait Calls {
         None
     }
 
+    /// Whether a GET of `key` answers `value`, where nobody wants the answer itself. `None`: not
+    /// here, call the command.
+    fn holds_value(&mut self, key: &[u8], value: &[u8]) -> Option<bool> {
+        let _ = (key, value);
+        None
+    }
+
+    /// What EXISTS of one key answers: whether it is there. `None`: not here, call the command.
+    fn exists(&mut self, key: &[u8]) -> Option<bool> {
+        let _ = key;
+        None
+    }
+
     /// `redis.log`: a line for the server's log at Redis's level 0 (debug) to 3 (warning).
     fn log(&mut self, level: u8, message: &[u8]);
 

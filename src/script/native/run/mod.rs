@@ -7,6 +7,7 @@
 mod call;
 mod loops;
 mod operator;
+mod question;
 
 use smallvec::SmallVec;
 
@@ -281,6 +282,9 @@ impl<'a, C: Calls + ?Sized> Run<'a, C> {
         left: &'a Expr,
         right: &'a Expr,
     ) -> Result<bool, Box<Raised>> {
+        if let Some(is_equal) = self.answered_in_place(left, right) {
+            return Ok(is_equal == (equality == Equality::Equal));
+        }
         let is_equal = match (self.bytes(left).is_some(), self.bytes(right).is_some()) {
             (true, true) => self.bytes(left) == self.bytes(right),
             (false, true) => {
