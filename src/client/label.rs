@@ -97,7 +97,7 @@ fn flags(client: &Client) -> String {
     let letters = [
         ('P', client.is_subscriber()),
         ('x', client.queued.load(load) > 0),
-        ('U', matches!(client.address, super::Address::Unix(_))),
+        ('U', client.address.is_unix()),
     ];
     let shown: String = letters
         .iter()

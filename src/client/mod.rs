@@ -3,10 +3,10 @@
 //! A connection's own state is its `Session`, which nobody else sees. This part is shared: the
 //! registry of clients, CLIENT LIST and pub/sub read and write it from other threads.
 
+mod address;
 mod label;
 
 use std::fmt;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU16, AtomicU32, AtomicU64, Ordering};
 
@@ -22,58 +22,11 @@ use crate::command::table::Row;
 use crate::config::OutputLimit;
 use crate::resp::Protocol;
 
+pub use address::Address;
 pub use label::{line, set_library, set_name};
 
 /// The registry of an instance's connections, by id.
 pub type Clients = DashMap<u64, Arc<Client>, foldhash::fast::RandomState>;
-
-/// Where a connection comes from.
-#[derive(Clone, Debug)]
-pub enum Address {
-    /// Over TCP.
-    Tcp {
-        /// The client's end.
-        peer: SocketAddr,
-        /// The server's end.
-        local: SocketAddr,
-    },
-    /// Over the socket at this path.
-    Unix(Arc<str>),
-}
-
-impl Address {
-    /// The client's end, as `addr` in CLIENT LIST.
-    pub fn peer(&self) -> String {
-        match self {
-            Address::Tcp { peer, .. } => socket_text(peer),
-            Address::Unix(path) => format!("{path}:0"),
-        }
-    }
-
-    /// The server's end, as `laddr` in CLIENT LIST.
-    pub fn local(&self) -> String {
-        match self {
-            Address::Tcp { local, .. } => socket_text(local),
-            Address::Unix(path) => format!("{path}:0"),
-        }
-    }
-
-    /// Whether the peer is on this machine.
-    pub fn is_local(&self) -> bool {
-        match self {
-            Address::Tcp { peer, .. } => peer.ip().to_canonical().is_loopback(),
-            Address::Unix(_) => true,
-        }
-    }
-}
-
-/// Redis writes an IPv6 address without brackets for a client.
-fn socket_text(address: &SocketAddr) -> String {
-    match address {
-        SocketAddr::V4(address) => address.to_string(),
-        SocketAddr::V6(address) => format!("{}:{}", address.ip(), address.port()),
-    }
-}
 
 /// How a client calls itself; absent until it says so.
 #[derive(Clone, Debug, Default)]
@@ -114,7 +67,8 @@ pub struct Client {
     is_closing: AtomicBool,
     has_mail: AtomicBool,
     labels: Mutex<Option<Box<Labels>>>,
-    mail: Mutex<Mail>,
+    /// Made with the first message.
+    mail: Mutex<Option<Box<Mail>>>,
     waker: AtomicWaker,
 }
 
@@ -178,7 +132,7 @@ impl Client {
             is_closing: AtomicBool::new(false),
             has_mail: AtomicBool::new(false),
             labels: Mutex::new(None),
-            mail: Mutex::new(Mail::default()),
+            mail: Mutex::new(None),
             waker: AtomicWaker::new(),
         }
     }
@@ -220,16 +174,16 @@ impl Client {
     /// Sends encoded bytes that answer no request. A client that lets more pile up than `limit`
     /// allows is disconnected.
     pub fn send(&self, message: Bytes, limit: OutputLimit) {
-        let mut mail = self.mail.lock();
+        let mut mailbox = self.mail.lock();
+        let mail = mailbox.get_or_insert_default();
         mail.bytes += message.len();
-        let unsent_bytes = mail.bytes;
-        if mail.backlog.exceeds(unsent_bytes, limit) {
-            drop(mail);
+        if mail.backlog.exceeds(mail.bytes, limit) {
+            drop(mailbox);
             self.close();
             return;
         }
         mail.messages.push(message);
-        drop(mail);
+        drop(mailbox);
         if !self.has_mail.swap(true, Ordering::SeqCst) {
             self.waker.wake();
         }
@@ -240,7 +194,10 @@ impl Client {
         if !self.has_mail.swap(false, Ordering::SeqCst) {
             return;
         }
-        let mut mail = self.mail.lock();
+        let mut mailbox = self.mail.lock();
+        let Some(mail) = mailbox.as_deref_mut() else {
+            return;
+        };
         for message in mail.messages.drain(..) {
             out.extend_from_slice(&message);
         }

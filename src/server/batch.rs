@@ -40,7 +40,7 @@ impl<S> Connection<S> {
                 }
                 Next::Alone { request, bytes } => {
                     let Some(whole) = self.instance.gate.whole() else {
-                        self.state = State::Waiting(self.instance.gate.hold());
+                        self.state = State::Refused(self.instance.gate.hold());
                         return done;
                     };
                     done += bytes;
@@ -65,7 +65,7 @@ impl<S> Connection<S> {
         let access = match (&shared, gate.hold()) {
             (Some(_), _) => Access::Beside,
             (None, Hold::Busy) => Access::Busy,
-            (None, hold) => return (0, Next::Stop(State::Waiting(hold))),
+            (None, hold) => return (0, Next::Stop(State::Refused(hold))),
         };
         let Some(session) = self.session.as_deref_mut() else {
             unreachable!("a parked connection runs nothing");
@@ -146,7 +146,9 @@ impl<S> Connection<S> {
     fn advance(&mut self, parked: Parked, out: &mut Vec<u8>) -> Option<State> {
         let Parked { fiber, whole } = parked;
         match fiber.resume() {
-            fiber::Progress::Paused(fiber) => Some(State::Parked(Parked { fiber, whole })),
+            fiber::Progress::Paused(fiber) => {
+                Some(State::Parked(Box::new(Parked { fiber, whole })))
+            }
             fiber::Progress::Done((mut session, outcome)) => {
                 drop(whole);
                 let state = answer(outcome, &mut session, out);
@@ -158,9 +160,7 @@ impl<S> Connection<S> {
 
     /// As [`Connection::advance`], for a request that has paused before.
     pub(super) fn resume(&mut self, parked: Parked) {
-        let mut out = std::mem::take(&mut self.output);
-        let state = self.advance(parked, &mut out);
-        self.output = out;
+        let state = self.reply_later(|connection, out| connection.advance(parked, out));
         self.state = state.unwrap_or(State::Running);
     }
 }

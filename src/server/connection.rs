@@ -7,11 +7,13 @@
 //! The scratch buffers belong to the thread; a connection owns memory only while a request is
 //! half read or a reply half written. A request that needs the keyspace to itself runs on a
 //! fiber, so a script that takes long leaves the thread to the other connections.
+//!
+//! It is a future written by hand: an `async` function would hold the connection twice, as its
+//! argument and as its variable, for as long as the client is idle.
 
 use std::cell::RefCell;
-use std::future::poll_fn;
 use std::io;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context as Task, Poll, ready};
 
@@ -24,6 +26,7 @@ use crate::gate::Hold;
 use crate::instance::Instance;
 use crate::resp::request::Parser;
 use crate::server::batch::Parked;
+use crate::server::tasks::TaskGuard;
 use crate::session::Session;
 
 /// Bytes read at once.
@@ -45,26 +48,40 @@ pub struct Connection<S> {
     pub(super) client: Arc<Client>,
     /// `None` while a parked script has it.
     pub(super) session: Option<Box<Session>>,
-    /// Bytes of requests that could not be run yet.
-    input: Vec<u8>,
-    /// Remembers the half-read request at the start of `input`.
-    parser: Option<Box<Parser>>,
-    /// Bytes of replies that the socket did not take yet.
-    pub(super) output: Vec<u8>,
-    backlog: Backlog,
+    unrun: Option<Box<Unrun>>,
+    unsent: Option<Box<Unsent>>,
     pub(super) state: State,
+    /// Dropped last: whoever waits for it may then forget the instance.
+    _guard: TaskGuard,
+}
+
+/// Requests that could not be run yet.
+#[derive(Default)]
+struct Unrun {
+    bytes: Vec<u8>,
+    /// Remembers the half-read request at the start of `bytes`.
+    parser: Parser,
+}
+
+/// Replies that the socket did not take yet.
+#[derive(Default)]
+struct Unsent {
+    bytes: Vec<u8>,
+    backlog: Backlog,
 }
 
 /// What the connection does next.
 pub(super) enum State {
     /// It waits for the socket.
     Reading,
-    /// `input` has requests that were not looked at.
+    /// It has requests that were not looked at.
     Running,
-    /// `input` begins with a request that needs a keyspace which somebody else has.
-    Waiting(Hold),
+    /// Its next request needs a keyspace which somebody else has.
+    Refused(Hold),
+    /// It waits for somebody else's hold to end.
+    Waiting(Pin<Box<dyn Future<Output = ()>>>),
     /// Its own request has paused.
-    Parked(Parked),
+    Parked(Box<Parked>),
     /// It ends when its last replies are sent.
     Closing,
     /// It ends.
@@ -101,9 +118,62 @@ impl Scratch {
     }
 }
 
+impl<S: Socket> Future for Connection<S> {
+    type Output = ();
+
+    /// Serves it until it ends.
+    fn poll(mut self: Pin<&mut Self>, task: &mut Task<'_>) -> Poll<()> {
+        loop {
+            let pace = match std::mem::replace(&mut self.state, State::Reading) {
+                State::Closed => return Poll::Ready(()),
+                State::Refused(hold) => {
+                    let instance = Arc::clone(&self.instance);
+                    let moved = async move { instance.gate.moved_from(hold).await };
+                    self.state = State::Waiting(Box::pin(moved));
+                    Pace::Idle
+                }
+                State::Waiting(mut moved) => {
+                    if moved.as_mut().poll(task).is_pending() {
+                        self.state = State::Waiting(moved);
+                        return Poll::Pending;
+                    }
+                    self.state = State::Running;
+                    Pace::Idle
+                }
+                State::Parked(parked) => {
+                    self.resume(*parked);
+                    Pace::Idle
+                }
+                state => {
+                    self.state = state;
+                    match ready!(self.poll_step(task)) {
+                        Ok(pace) => pace,
+                        Err(_) => return Poll::Ready(()),
+                    }
+                }
+            };
+            // The thread's other connections have their turn in between.
+            if matches!(pace, Pace::Busy) || matches!(self.state, State::Parked(_)) {
+                return give_way(task);
+            }
+        }
+    }
+}
+
+/// Lets the thread look at its other connections, and their sockets, before this one goes on. The
+/// first poll of this future arranges that; there is no need of a second.
+fn give_way(task: &mut Task<'_>) -> Poll<()> {
+    pin!(tokio::task::yield_now()).poll(task)
+}
+
 impl<S: Socket> Connection<S> {
     /// A connection that has just been accepted.
-    pub fn new(socket: S, instance: Arc<Instance>, client: Arc<Client>) -> Connection<S> {
+    pub(super) fn new(
+        socket: S,
+        instance: Arc<Instance>,
+        client: Arc<Client>,
+        guard: TaskGuard,
+    ) -> Connection<S> {
         let is_authenticated = !instance.config.settings.has_password();
         let session = Session::new(Arc::clone(&client), is_authenticated);
         Connection {
@@ -111,37 +181,10 @@ impl<S: Socket> Connection<S> {
             instance,
             client,
             session: Some(Box::new(session)),
-            input: Vec::new(),
-            parser: None,
-            output: Vec::new(),
-            backlog: Backlog::default(),
+            unrun: None,
+            unsent: None,
             state: State::Reading,
-        }
-    }
-
-    /// Serves it until it ends.
-    pub async fn serve(mut self) {
-        loop {
-            match std::mem::replace(&mut self.state, State::Reading) {
-                State::Closed => break,
-                State::Waiting(hold) => {
-                    self.instance.gate.moved_from(hold).await;
-                    self.state = State::Running;
-                }
-                State::Parked(parked) => {
-                    tokio::task::yield_now().await;
-                    self.resume(parked);
-                }
-                state => {
-                    self.state = state;
-                    match poll_fn(|task| self.poll_step(task)).await {
-                        Ok(Pace::Idle) => {}
-                        // The thread's other connections have their turn in between.
-                        Ok(Pace::Busy) => tokio::task::yield_now().await,
-                        Err(_) => break,
-                    }
-                }
-            }
+            _guard: guard,
         }
     }
 
@@ -154,7 +197,8 @@ impl<S: Socket> Connection<S> {
         }
         let mut flushed = self.poll_flush(task)?;
         if flushed.is_ready() && self.client.has_mail() {
-            self.client.take_mail(&mut self.output);
+            let unsent = self.unsent.get_or_insert_default();
+            self.client.take_mail(&mut unsent.bytes);
             flushed = self.poll_flush(task)?;
         }
         match self.state {
@@ -164,7 +208,7 @@ impl<S: Socket> Connection<S> {
                 Poll::Ready(Ok(Pace::Idle))
             }
             State::Running => {
-                self.run_input(task)?;
+                self.run_unrun(task)?;
                 Poll::Ready(Ok(Pace::Busy))
             }
             _ => self.poll_read_and_run(task),
@@ -192,50 +236,62 @@ impl<S: Socket> Connection<S> {
                 Pace::Idle
             };
             self.instance.stats.input_bytes.add(bytes.len() as u64);
-            if self.input.is_empty() {
-                let consumed = self.run(bytes, parser, write);
-                self.input.extend_from_slice(&bytes[consumed..]);
+            if let Some(unrun) = &mut self.unrun {
+                unrun.bytes.extend_from_slice(bytes);
+                self.run_again(parser, write);
             } else {
-                self.input.extend_from_slice(bytes);
-                self.run_own_input(parser, write);
+                let consumed = self.run(bytes, parser, write);
+                self.keep_unrun(&bytes[consumed..], parser);
             }
-            self.keep_half_read(parser);
             self.send(task, write)?;
             Poll::Ready(Ok(pace))
         })
     }
 
-    /// Runs what is left in `input`.
-    fn run_input(&mut self, task: &mut Task<'_>) -> io::Result<()> {
+    /// Runs what could not be run before.
+    fn run_unrun(&mut self, task: &mut Task<'_>) -> io::Result<()> {
         SCRATCH.with_borrow_mut(|scratch| {
             scratch.forget_last_user();
             let Scratch { write, parser, .. } = scratch;
             self.state = State::Reading;
-            self.run_own_input(parser, write);
-            self.keep_half_read(parser);
+            self.run_again(parser, write);
             self.send(task, write)
         })
     }
 
-    fn run_own_input(&mut self, parser: &mut Parser, write: &mut Vec<u8>) {
-        if let Some(half_read) = self.parser.take() {
-            *parser = *half_read;
-        }
-        let mut input = std::mem::take(&mut self.input);
-        let consumed = self.run(&input, parser, write);
-        if consumed < input.len() {
-            input.drain(..consumed);
-            self.input = input;
+    fn run_again(&mut self, parser: &mut Parser, write: &mut Vec<u8>) {
+        let Some(mut unrun) = self.unrun.take() else {
+            return;
+        };
+        std::mem::swap(parser, &mut unrun.parser);
+        let consumed = self.run(&unrun.bytes, parser, write);
+        unrun.bytes.drain(..consumed);
+        std::mem::swap(parser, &mut unrun.parser);
+        if !unrun.bytes.is_empty() {
+            self.check_unrun(unrun.bytes.len());
+            self.unrun = Some(unrun);
         }
     }
 
-    /// The thread's parser must not remember anything of this connection.
-    fn keep_half_read(&mut self, parser: &mut Parser) {
-        if parser.is_half_read() {
-            self.parser = Some(Box::new(std::mem::take(parser)));
+    /// The thread's buffers must not remember anything of this connection.
+    fn keep_unrun(&mut self, bytes: &[u8], parser: &mut Parser) {
+        if !bytes.is_empty() {
+            self.check_unrun(bytes.len());
+            self.unrun = Some(Box::new(Unrun {
+                bytes: bytes.to_vec(),
+                parser: if parser.is_half_read() {
+                    std::mem::take(parser)
+                } else {
+                    Parser::default()
+                },
+            }));
         }
+    }
+
+    /// Ends a connection whose requests take too much memory.
+    fn check_unrun(&mut self, unrun_bytes: usize) {
         let limit = self.instance.config.settings.client_query_buffer_limit();
-        if self.input.len() as u64 > limit {
+        if unrun_bytes as u64 > limit {
             tracing::warn!(
                 "closing client {}: its query buffer is over client-query-buffer-limit",
                 self.client.id
@@ -247,14 +303,17 @@ impl<S: Socket> Connection<S> {
     /// Sends `write`; what the socket does not take now is kept.
     fn send(&mut self, task: &mut Task<'_>, write: &mut Vec<u8>) -> io::Result<()> {
         let mut sent = 0;
-        while self.output.is_empty() && sent < write.len() {
+        while self.unsent.is_none() && sent < write.len() {
             match Pin::new(&mut self.socket).poll_write(task, &write[sent..])? {
                 Poll::Ready(bytes) => sent += bytes,
                 Poll::Pending => break,
             }
         }
         self.instance.stats.output_bytes.add(write.len() as u64);
-        self.output.extend_from_slice(&write[sent..]);
+        if sent < write.len() {
+            let unsent = self.unsent.get_or_insert_default();
+            unsent.bytes.extend_from_slice(&write[sent..]);
+        }
         write.clear();
         write.shrink_to(SCRATCH_BYTES_KEPT);
         self.check_backlog();
@@ -263,16 +322,16 @@ impl<S: Socket> Connection<S> {
 
     /// Ends a connection that does not read its replies.
     fn check_backlog(&mut self) {
-        if self.output.is_empty() {
+        let Some(unsent) = &mut self.unsent else {
             return;
-        }
+        };
         let class = if self.client.is_subscriber() {
             ClientClass::PubSub
         } else {
             ClientClass::Normal
         };
         let limit = self.instance.config.settings.output_limit(class);
-        if self.backlog.exceeds(self.output.len(), limit) {
+        if unsent.backlog.exceeds(unsent.bytes.len(), limit) {
             tracing::warn!(
                 "closing client {}: its unsent output is over client-output-buffer-limit",
                 self.client.id
@@ -283,18 +342,33 @@ impl<S: Socket> Connection<S> {
 
     /// Sends what was kept; ready when all of it is gone.
     fn poll_flush(&mut self, task: &mut Task<'_>) -> Poll<io::Result<()>> {
+        let Some(unsent) = &mut self.unsent else {
+            return Poll::Ready(Ok(()));
+        };
         let mut sent = 0;
-        while sent < self.output.len() {
-            match Pin::new(&mut self.socket).poll_write(task, &self.output[sent..]) {
+        while sent < unsent.bytes.len() {
+            match Pin::new(&mut self.socket).poll_write(task, &unsent.bytes[sent..]) {
                 Poll::Ready(bytes) => sent += bytes?,
                 Poll::Pending => {
-                    self.output.drain(..sent);
+                    unsent.bytes.drain(..sent);
                     return Poll::Pending;
                 }
             }
         }
-        self.output = Vec::new();
+        self.unsent = None;
         Poll::Ready(Ok(()))
+    }
+}
+
+impl<S> Connection<S> {
+    /// Adds what `reply` writes to the replies that are not sent yet.
+    pub(super) fn reply_later<R>(&mut self, reply: impl FnOnce(&mut Self, &mut Vec<u8>) -> R) -> R {
+        let mut unsent = self.unsent.take().unwrap_or_default();
+        let result = reply(self, &mut unsent.bytes);
+        if !unsent.bytes.is_empty() {
+            self.unsent = Some(unsent);
+        }
+        result
     }
 }
 
@@ -306,5 +380,19 @@ impl<S> Drop for Connection<S> {
             pubsub::unsubscribe_everything(&self.instance, session);
         }
         self.instance.clients.remove(&self.client.id);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An idle connection costs its future, its session and its client. tokio rounds a future with
+    /// 96 bytes of its own up to a multiple of 128.
+    #[test]
+    fn an_idle_connection_is_small() {
+        assert!(size_of::<Connection<tokio::net::TcpStream>>() <= 104);
+        assert!(size_of::<Session>() <= 88);
+        assert!(size_of::<Client>() <= 136);
     }
 }

@@ -241,7 +241,7 @@ impl Door {
 
     fn admit_tcp(&self, stream: TcpStream, peer: SocketAddr) -> io::Result<()> {
         let local = stream.local_addr()?;
-        let address = Address::Tcp { peer, local };
+        let address = Address::tcp(peer, local);
         stream.set_nodelay(true)?;
         let settings = &self.instance.config.settings;
         if let Some(seconds) = settings.tcp_keepalive_s() {
@@ -259,7 +259,7 @@ impl Door {
     }
 
     fn admit_unix(&self, stream: UnixStream, path: &Arc<str>) -> io::Result<()> {
-        let address = Address::Unix(Arc::clone(path));
+        let address = Address::unix(path);
         let descriptor = stream.as_raw_fd();
         if let Some(refusal) = self.refusal(&address) {
             let _ = stream.try_write(format!("-{refusal}\r\n").as_bytes());
@@ -301,16 +301,14 @@ impl Door {
         let client = Arc::new(client);
         instance.register(&client);
         let guard = self.guard.clone();
-        workers.run(move || {
-            tokio::task::spawn_local(async move {
-                match open() {
-                    Ok(socket) => Connection::new(socket, instance, client).serve().await,
-                    Err(_) => {
-                        instance.clients.remove(&client.id);
-                    }
-                }
-                drop(guard);
-            });
+        workers.run(move || match open() {
+            Ok(socket) => {
+                let connection = Connection::new(socket, instance, client, guard);
+                tokio::task::spawn_local(connection);
+            }
+            Err(_) => {
+                instance.clients.remove(&client.id);
+            }
         });
     }
 }
@@ -321,10 +319,8 @@ mod tests {
     use crate::config::Config;
 
     fn tcp(peer: &str) -> Address {
-        Address::Tcp {
-            peer: SocketAddr::new(peer.parse().unwrap(), 50_000),
-            local: SocketAddr::from(([192, 0, 2, 1], 6379)),
-        }
+        let peer = SocketAddr::new(peer.parse().unwrap(), 50_000);
+        Address::tcp(peer, SocketAddr::from(([192, 0, 2, 1], 6379)))
     }
 
     #[test]
@@ -341,7 +337,7 @@ mod tests {
         assert!(!at_home.iter().any(|peer| is_protected_from(settings, peer)));
         assert!(!is_protected_from(
             settings,
-            &Address::Unix("/run/lock.sock".into())
+            &Address::unix(&"/run/lock.sock".into())
         ));
         for (name, value) in [("protected-mode", "no"), ("requirepass", "hush")] {
             let config = Config::load(&[], &mut io::empty()).unwrap().config;
