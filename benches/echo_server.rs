@@ -145,7 +145,8 @@ impl Reply {
 /// Serves until a signal ends the process.
 fn serve(options: Options) -> io::Result<()> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let workers = Workers::start(cores)?;
+    let workers = Workers::new(cores);
+    workers.start()?;
     let rules = Arc::new(options.rules);
     let listener = listen(options.port)?;
     for stream in listener.incoming() {

@@ -9,7 +9,8 @@ use std::sync::Arc;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::error::StartupError;
-use crate::server::{Options, Server, start_workers};
+use crate::server::workers::Workers;
+use crate::server::{Options, Server};
 
 /// See the module's text. Dropping it stops every instance.
 pub struct Cluster {
@@ -35,13 +36,14 @@ impl Cluster {
         configs: Vec<Config>,
         clock: impl Fn() -> Clock,
     ) -> Result<Cluster, StartupError> {
-        let workers = configs.first().map(start_workers).transpose()?;
-        let mut instances = Vec::with_capacity(configs.len());
-        for config in configs {
-            if let Some(workers) = &workers {
-                instances.push(Server::start_on(Arc::clone(workers), config, clock())?);
-            }
-        }
+        let threads = configs.first().map_or(1, |one| one.settings.io_threads);
+        let workers = Arc::new(Workers::new(threads));
+        let bind = |config| Server::bind(Arc::clone(&workers), config, clock());
+        let mut instances = configs
+            .into_iter()
+            .map(bind)
+            .collect::<Result<Vec<_>, _>>()?;
+        Server::launch(&workers, &mut instances)?;
         Ok(Cluster { instances })
     }
 

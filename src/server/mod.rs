@@ -56,15 +56,17 @@ impl Server {
     /// # Errors
     /// What it should listen on cannot be had, or the system has no threads.
     pub fn start_with(config: Config, clock: Clock) -> Result<Server, StartupError> {
-        let workers = start_workers(&config)?;
-        Server::start_on(workers, config, clock)
+        let workers = Arc::new(Workers::new(config.settings.io_threads));
+        let mut server = Server::bind(Arc::clone(&workers), config, clock)?;
+        Server::launch(&workers, std::slice::from_mut(&mut server))?;
+        Ok(server)
     }
 
-    /// Starts a server on threads that others may share.
+    /// A server that has its sockets and waits for its threads, which others may share.
     ///
     /// # Errors
-    /// As [`Server::start_with`].
-    pub fn start_on(
+    /// A socket that cannot be had.
+    pub fn bind(
         workers: Arc<Workers>,
         config: Config,
         clock: Clock,
@@ -78,18 +80,36 @@ impl Server {
             instance.config.note_chosen_port(port);
         }
         let (tasks, guard) = Tasks::new();
-        let expiry = expiry::start(Arc::clone(&instance))
-            .map_err(|error| StartupError(format!("cannot start a thread: {error}")))?;
         listeners.accept(&instance, &workers, &guard);
         free_lua_at_the_end(&instance, &workers, &guard);
         idle::start(&instance, &workers, guard);
         Ok(Server {
             instance,
             addresses,
-            expiry: Some(expiry),
+            expiry: None,
             tasks,
             _workers: workers,
         })
+    }
+
+    /// Starts the threads of bound servers; they accept connections when this returns. The expiry
+    /// threads come last: no client waits for them, since a lookup never shows a dead key.
+    ///
+    /// # Errors
+    /// The system has no threads.
+    pub fn launch(workers: &Workers, servers: &mut [Server]) -> Result<(), StartupError> {
+        workers.start().map_err(|error| {
+            StartupError(format!(
+                "cannot start worker threads: {error} (try a smaller --io-threads)"
+            ))
+        })?;
+        for server in servers {
+            let expiry = expiry::start(Arc::clone(&server.instance));
+            server.expiry = Some(expiry.map_err(|error| {
+                StartupError(format!("cannot start the expiry thread: {error}"))
+            })?);
+        }
+        Ok(())
     }
 
     /// The first TCP address it listens on.
@@ -148,17 +168,4 @@ fn free_lua_at_the_end(instance: &Arc<Instance>, workers: &Workers, guard: &Task
             drop(guard);
         });
     });
-}
-
-/// The worker threads that a configuration asks for.
-///
-/// # Errors
-/// The system has no threads.
-pub fn start_workers(config: &Config) -> Result<Arc<Workers>, StartupError> {
-    match Workers::start(config.settings.io_threads) {
-        Ok(workers) => Ok(Arc::new(workers)),
-        Err(error) => Err(StartupError(format!(
-            "cannot start worker threads: {error} (try a smaller --io-threads)"
-        ))),
-    }
 }

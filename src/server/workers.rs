@@ -5,95 +5,101 @@
 
 use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Sender, channel};
 use std::thread::JoinHandle;
 
+use parking_lot::Mutex;
 use tokio::runtime::{LocalOptions, LocalRuntime};
-use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 /// What a thread is given: it runs there and may spawn local tasks.
 type Job = Box<dyn FnOnce() + Send>;
 
 /// See the module's text. Dropping it ends the threads and what runs on them.
 pub struct Workers {
-    threads: Vec<Worker>,
+    queues: Vec<UnboundedSender<Job>>,
     next: AtomicUsize,
-}
-
-struct Worker {
-    /// `None` once the thread was told to end.
-    jobs: Option<UnboundedSender<Job>>,
-    thread: Option<JoinHandle<()>>,
+    /// The other ends of the queues, until the threads start.
+    unstarted: Mutex<Vec<UnboundedReceiver<Job>>>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
 impl Workers {
-    /// Starts `count` threads, at least one.
+    /// What `count` threads, at least one, will do once they [start](Workers::start).
+    pub fn new(count: usize) -> Workers {
+        let (queues, unstarted) = (0..count.max(1)).map(|_| unbounded_channel()).unzip();
+        Workers {
+            queues,
+            next: AtomicUsize::new(0),
+            unstarted: Mutex::new(unstarted),
+            threads: Mutex::default(),
+        }
+    }
+
+    /// Starts the threads; each begins with the jobs that it was given before. A server gives them
+    /// all it has first: to wake a sleeping thread costs more than to start one.
     ///
     /// # Errors
-    /// The system has no thread, or no event queue for it.
-    pub fn start(count: usize) -> io::Result<Workers> {
-        let threads = (0..count.max(1))
-            .map(Worker::start)
-            .collect::<Result<_, _>>()?;
-        Ok(Workers {
-            threads,
-            next: AtomicUsize::new(0),
-        })
+    /// The system has no thread, or no event queue for it. The jobs are dropped then.
+    pub fn start(&self) -> io::Result<()> {
+        let unstarted = std::mem::take(&mut *self.unstarted.lock());
+        let (ready, is_ready) = channel();
+        for (number, jobs) in unstarted.into_iter().enumerate() {
+            self.threads
+                .lock()
+                .push(start_thread(number, jobs, ready.clone())?);
+        }
+        drop(ready);
+        is_ready.iter().collect()
     }
 
     /// Runs `job` on the thread whose turn it is.
     pub fn run(&self, job: impl FnOnce() + Send + 'static) {
-        let turn = self.next.fetch_add(1, Ordering::Relaxed) % self.threads.len();
-        self.threads[turn].run(Box::new(job));
+        let turn = self.next.fetch_add(1, Ordering::Relaxed) % self.queues.len();
+        give(&self.queues[turn], Box::new(job));
     }
 
     /// Runs `job` on every thread.
     pub fn run_on_each(&self, job: impl Fn() + Clone + Send + 'static) {
-        for worker in &self.threads {
-            worker.run(Box::new(job.clone()));
+        for queue in &self.queues {
+            give(queue, Box::new(job.clone()));
         }
     }
 }
 
-impl Worker {
-    fn run(&self, job: Job) {
-        if let Some(jobs) = &self.jobs {
-            // The thread ends only when the workers are dropped.
-            let _ = jobs.send(job);
-        }
-    }
+fn give(queue: &UnboundedSender<Job>, job: Job) {
+    // Nobody takes it where the thread could not start; whoever asked for that was told.
+    let _ = queue.send(job);
+}
 
-    fn start(number: usize) -> io::Result<Worker> {
-        let (jobs, mut incoming) = unbounded_channel::<Job>();
-        let (ready, is_ready) = std::sync::mpsc::channel();
-        let thread = std::thread::Builder::new()
-            .name(format!("worker-{number}"))
-            .spawn(move || {
-                let runtime = tokio::runtime::Builder::new_current_thread()
-                    .enable_io()
-                    .enable_time()
-                    .build_local(LocalOptions::default());
-                match runtime {
-                    Ok(runtime) => {
-                        let _ = ready.send(Ok(()));
-                        run(&runtime, async move {
-                            while let Some(job) = incoming.recv().await {
-                                job();
-                            }
-                        });
-                    }
-                    Err(error) => {
-                        let _ = ready.send(Err(error));
-                    }
+/// A thread that says on `ready` whether it has an event queue, and then does its jobs.
+fn start_thread(
+    number: usize,
+    mut jobs: UnboundedReceiver<Job>,
+    ready: Sender<io::Result<()>>,
+) -> io::Result<JoinHandle<()>> {
+    std::thread::Builder::new()
+        .name(format!("worker-{number}"))
+        .spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_io()
+                .enable_time()
+                .build_local(LocalOptions::default());
+            match runtime {
+                Ok(runtime) => {
+                    let _ = ready.send(Ok(()));
+                    drop(ready);
+                    run(&runtime, async move {
+                        while let Some(job) = jobs.recv().await {
+                            job();
+                        }
+                    });
                 }
-            })?;
-        is_ready
-            .recv()
-            .unwrap_or_else(|_| Err(io::Error::other("a worker thread ended early")))?;
-        Ok(Worker {
-            jobs: Some(jobs),
-            thread: Some(thread),
+                Err(error) => {
+                    let _ = ready.send(Err(error));
+                }
+            }
         })
-    }
 }
 
 fn run(runtime: &LocalRuntime, work: impl Future<Output = ()>) {
@@ -102,15 +108,38 @@ fn run(runtime: &LocalRuntime, work: impl Future<Output = ()>) {
 
 impl Drop for Workers {
     fn drop(&mut self) {
-        for worker in &mut self.threads {
-            worker.jobs = None;
-        }
-        for worker in &mut self.threads {
-            if let Some(thread) = worker.thread.take()
-                && thread.thread().id() != std::thread::current().id()
-            {
+        self.queues.clear();
+        for thread in self.threads.get_mut().drain(..) {
+            if thread.thread().id() != std::thread::current().id() {
                 let _ = thread.join();
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::channel;
+
+    use super::*;
+
+    #[test]
+    fn a_job_given_before_the_start_runs_after_it() {
+        let workers = Workers::new(2);
+        let (done, is_done) = channel();
+        workers.run_on_each(move || done.send(std::thread::current().id()).unwrap());
+        assert!(is_done.try_recv().is_err());
+        workers.start().unwrap();
+        let threads = [is_done.recv().unwrap(), is_done.recv().unwrap()];
+        assert_ne!(threads[0], threads[1]);
+    }
+
+    #[test]
+    fn jobs_of_threads_that_never_started_are_dropped() {
+        let workers = Workers::new(1);
+        let (kept, is_dropped) = channel::<()>();
+        workers.run(move || drop(kept));
+        drop(workers);
+        assert!(is_dropped.recv().is_err());
     }
 }
