@@ -6,6 +6,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
+use smallvec::SmallVec;
 use tokio::sync::Notify;
 
 use crate::client::{Client, Clients};
@@ -177,20 +178,29 @@ impl Observer for Arc<Notifications> {
         let Some(class) = change.event.class() else {
             return;
         };
-        if !flags.publishes(flag_of(class)) {
+        if !flags.publishes(flag_of(class)) || self.pubsub.is_unheard() {
             return;
         }
-        let event = change.event.name();
+        let event = change.event.name().as_bytes();
         if flags.contains(NotifyFlags::KEYSPACE) {
-            let prefix = format!("__keyspace@{}__:", change.database);
-            let channel = [prefix.as_bytes(), change.key].concat();
-            self.pubsub.publish(&channel, event.as_bytes());
+            let channel = channel(b"__keyspace@", change.database, change.key);
+            self.pubsub.publish(&channel, event);
         }
         if flags.contains(NotifyFlags::KEYEVENT) {
-            let channel = format!("__keyevent@{}__:{event}", change.database);
-            self.pubsub.publish(channel.as_bytes(), change.key);
+            let channel = channel(b"__keyevent@", change.database, event);
+            self.pubsub.publish(&channel, change.key);
         }
     }
+}
+
+/// The channel of an event: on the stack, for a lock's key.
+fn channel(prefix: &[u8], database: usize, name: &[u8]) -> SmallVec<[u8; 96]> {
+    let mut digits = itoa::Buffer::new();
+    let mut channel = SmallVec::from_slice(prefix);
+    channel.extend_from_slice(digits.format(database).as_bytes());
+    channel.extend_from_slice(b"__:");
+    channel.extend_from_slice(name);
+    channel
 }
 
 fn flag_of(class: Class) -> NotifyFlags {

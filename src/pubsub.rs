@@ -1,7 +1,8 @@
 //! Publish and subscribe: who hears which channel.
 //!
-//! A message is encoded once for each protocol and its bytes are shared by all who hear it.
-//! Publishing may happen under a shard's lock (keyspace events), so nothing here takes one.
+//! A message is written into the mailbox of each client that hears it, without an allocation of
+//! its own: a hundred thousand locks may expire at one time. Publishing may happen under a shard's
+//! lock (keyspace events), so nothing here takes one.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -9,13 +10,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use bytes::Bytes;
 use dashmap::DashMap;
 use dashmap::mapref::entry::Entry;
+use foldhash::quality::RandomState;
 use parking_lot::RwLock;
 
 use crate::client::Client;
 use crate::config::OutputLimit;
 use crate::glob::{self, Case};
-use crate::resp::reply::Reply;
-use crate::resp::{Protocol, encode};
+use crate::resp::encode;
 
 /// What a subscription is on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,12 +30,13 @@ pub enum Kind {
 }
 
 type Subscribers = Vec<Arc<Client>>;
+type Channels = DashMap<Bytes, Subscribers, RandomState>;
 
 /// The subscriptions of one instance.
 #[derive(Default)]
 pub struct PubSub {
-    channels: DashMap<Bytes, Subscribers>,
-    shard_channels: DashMap<Bytes, Subscribers>,
+    channels: Channels,
+    shard_channels: Channels,
     patterns: RwLock<Vec<(Bytes, Subscribers)>>,
     /// Channels and patterns together: 0 lets a publisher go at once.
     subscriptions: AtomicUsize,
@@ -81,9 +83,14 @@ impl PubSub {
         }
     }
 
+    /// Whether nobody hears any channel.
+    pub fn is_unheard(&self) -> bool {
+        self.subscriptions.load(Ordering::SeqCst) == 0
+    }
+
     /// Sends a message to all who hear `channel`, by name or by pattern; tells how many.
     pub fn publish(&self, channel: &[u8], message: &[u8]) -> usize {
-        if self.subscriptions.load(Ordering::SeqCst) == 0 {
+        if self.is_unheard() {
             return 0;
         }
         let mut receivers = 0;
@@ -132,7 +139,7 @@ impl PubSub {
         self.by_name(kind).len()
     }
 
-    fn by_name(&self, kind: Kind) -> &DashMap<Bytes, Subscribers> {
+    fn by_name(&self, kind: Kind) -> &Channels {
         match kind {
             Kind::ShardChannel => &self.shard_channels,
             Kind::Channel | Kind::Pattern => &self.channels,
@@ -141,29 +148,20 @@ impl PubSub {
 
     fn send(&self, subscribers: &Subscribers, parts: &[&[u8]]) -> usize {
         let limit = *self.backlog_limit.read();
-        let mut encoded: [Option<Bytes>; 2] = [None, None];
         for client in subscribers {
-            let protocol = client.protocol();
-            let bytes =
-                encoded[usize::from(protocol == Protocol::Resp3)].get_or_insert_with(|| {
-                    let push = Reply::Push(parts.iter().map(Reply::bulk).collect());
-                    let mut bytes = Vec::new();
-                    encode::encode(&push, protocol, &mut bytes);
-                    Bytes::from(bytes)
-                });
-            client.send(bytes.clone(), limit);
+            client.send(limit, |out| encode::push(parts, client.protocol(), out));
         }
         subscribers.len()
     }
 }
 
-fn add(map: &DashMap<Bytes, Subscribers>, name: &Bytes, client: &Arc<Client>) {
+fn add(map: &Channels, name: &Bytes, client: &Arc<Client>) {
     map.entry(name.clone())
         .or_default()
         .push(Arc::clone(client));
 }
 
-fn remove(map: &DashMap<Bytes, Subscribers>, name: &Bytes, client: &Client) {
+fn remove(map: &Channels, name: &Bytes, client: &Client) {
     if let Entry::Occupied(mut subscribers) = map.entry(name.clone()) {
         subscribers.get_mut().retain(|known| known.id != client.id);
         if subscribers.get().is_empty() {

@@ -13,7 +13,6 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU16, AtomicU32, AtomicU64, O
 use std::time::Duration;
 
 use atomic_waker::AtomicWaker;
-use bytes::Bytes;
 use dashmap::DashMap;
 use parking_lot::Mutex;
 
@@ -75,10 +74,10 @@ pub struct Client {
 /// `last_command` of a client that has sent none.
 pub const NO_COMMAND: u16 = u16::MAX;
 
+/// Encoded bytes that answer no request.
 #[derive(Default)]
 struct Mail {
-    messages: Vec<Bytes>,
-    bytes: usize,
+    bytes: Vec<u8>,
     backlog: Backlog,
 }
 
@@ -171,18 +170,18 @@ impl Client {
         change(self.labels.lock().get_or_insert_default());
     }
 
-    /// Sends encoded bytes that answer no request. A client that lets more pile up than `limit`
-    /// allows is disconnected.
-    pub fn send(&self, message: Bytes, limit: OutputLimit) {
+    /// Sends what `message` writes and answers no request. A client that lets more pile up than
+    /// `limit` allows is disconnected.
+    pub fn send(&self, limit: OutputLimit, message: impl FnOnce(&mut Vec<u8>)) {
         let mut mailbox = self.mail.lock();
         let mail = mailbox.get_or_insert_default();
-        mail.bytes += message.len();
-        if mail.backlog.exceeds(mail.bytes, limit) {
+        message(&mut mail.bytes);
+        if mail.backlog.exceeds(mail.bytes.len(), limit) {
+            mail.bytes = Vec::new();
             drop(mailbox);
             self.close();
             return;
         }
-        mail.messages.push(message);
         drop(mailbox);
         if !self.has_mail.swap(true, Ordering::SeqCst) {
             self.waker.wake();
@@ -198,10 +197,12 @@ impl Client {
         let Some(mail) = mailbox.as_deref_mut() else {
             return;
         };
-        for message in mail.messages.drain(..) {
-            out.extend_from_slice(&message);
+        // Whoever sends waits for this lock: a whole mailbox changes hands without being copied.
+        if out.is_empty() {
+            *out = std::mem::take(&mut mail.bytes);
+        } else {
+            out.append(&mut mail.bytes);
         }
-        mail.bytes = 0;
         mail.backlog = Backlog::default();
     }
 

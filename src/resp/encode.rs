@@ -65,6 +65,18 @@ pub fn encode(reply: &Reply, protocol: Protocol, out: &mut Vec<u8>) {
     }
 }
 
+/// Appends what answers no request: a push of these parts, as [`Reply::Push`] of bulk strings.
+pub fn push(parts: &[&[u8]], protocol: Protocol, out: &mut Vec<u8>) {
+    let mark = match protocol {
+        Protocol::Resp2 => b'*',
+        Protocol::Resp3 => b'>',
+    };
+    header(mark, count(parts.len()), out);
+    for part in parts {
+        bulk(part, out);
+    }
+}
+
 /// A line of text behind its mark.
 #[inline]
 fn line(mark: u8, text: &[u8], out: &mut Vec<u8>) {
@@ -179,6 +191,18 @@ mod tests {
         encode(reply, Protocol::Resp2, &mut resp2);
         encode(reply, Protocol::Resp3, &mut resp3);
         (resp2, resp3)
+    }
+
+    #[test]
+    fn a_push_is_that_of_a_reply() {
+        let parts: [&[u8]; 3] = [b"message", b"", &[b'x'; 300]];
+        let reply = Reply::Push(parts.iter().map(Reply::bulk).collect());
+        for protocol in [Protocol::Resp2, Protocol::Resp3] {
+            let (mut by_parts, mut by_reply) = (Vec::new(), Vec::new());
+            push(&parts, protocol, &mut by_parts);
+            encode(&reply, protocol, &mut by_reply);
+            assert_eq!(by_parts, by_reply);
+        }
     }
 
     /// The answers of `DEBUG PROTOCOL <kind>` of Redis 7.0.15. It refuses a push in RESP2, where
