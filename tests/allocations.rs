@@ -6,8 +6,7 @@
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
-use std::fmt::Write as _;
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -72,7 +71,7 @@ struct Client {
 impl Client {
     /// Sends one request for each key at once, and checks that each is answered with `reply`. A
     /// `#` in a request stands for the number of its key.
-    fn batch(&mut self, request: &str, reply: &str) {
+    fn batch(&mut self, request: &str, reply: &str) -> io::Result<()> {
         let mut requests = String::new();
         for key in 0..KEYS {
             let number = format!("{key:06}");
@@ -80,42 +79,43 @@ impl Client {
                 .split(' ')
                 .map(|w| w.replace('#', &number))
                 .collect();
-            write!(requests, "*{}\r\n", words.len()).unwrap();
+            requests += &format!("*{}\r\n", words.len());
             for word in words {
-                write!(requests, "${}\r\n{word}\r\n", word.len()).unwrap();
+                requests += &format!("${}\r\n{word}\r\n", word.len());
             }
         }
         let wanted = reply.repeat(KEYS);
-        self.socket.write_all(requests.as_bytes()).unwrap();
+        self.socket.write_all(requests.as_bytes())?;
         self.replies.resize(wanted.len(), 0);
-        self.socket.read_exact(&mut self.replies).unwrap();
+        self.socket.read_exact(&mut self.replies)?;
         assert_eq!(String::from_utf8_lossy(&self.replies), wanted, "{request}");
+        Ok(())
     }
 
     /// What the server allocates for `BATCHES` batches of a request, each prepared by a batch of
     /// another that is not counted.
-    fn allocations(&mut self, prepare: (&str, &str), request: (&str, &str)) -> u64 {
+    fn allocations(&mut self, prepare: (&str, &str), request: (&str, &str)) -> io::Result<u64> {
         let mut allocations = 0;
         // The first round makes what stays: buffers, entries, places in tables.
         for round in 0..=BATCHES {
-            self.batch(prepare.0, prepare.1);
+            self.batch(prepare.0, prepare.1)?;
             let before = ALLOCATIONS.load(Ordering::SeqCst);
-            self.batch(request.0, request.1);
+            self.batch(request.0, request.1)?;
             if round > 0 {
                 allocations += ALLOCATIONS.load(Ordering::SeqCst) - before;
             }
         }
-        allocations
+        Ok(allocations)
     }
 }
 
 #[test]
-fn the_commands_of_a_lock_allocate_nothing() {
+fn the_commands_of_a_lock_allocate_nothing() -> Result<(), Box<dyn std::error::Error>> {
     IS_CLIENT.set(true);
-    let server = Server::start(&Options::manual_clock().set("io-threads", "1")).unwrap();
-    let socket = TcpStream::connect(server.address()).unwrap();
-    socket.set_nodelay(true).unwrap();
-    socket.set_read_timeout(Some(REPLY_WAIT)).unwrap();
+    let server = Server::start(&Options::manual_clock().set("io-threads", "1"))?;
+    let socket = TcpStream::connect(server.address())?;
+    socket.set_nodelay(true)?;
+    socket.set_read_timeout(Some(REPLY_WAIT))?;
     let mut client = Client {
         socket,
         replies: Vec::new(),
@@ -123,8 +123,8 @@ fn the_commands_of_a_lock_allocate_nothing() {
     // A script without blanks, so that words can be told apart by them.
     let script = "if(redis.call('get',KEYS[1])==ARGV[1])then\treturn\tredis.call('del',KEYS[1])\telse\treturn(0)end";
     let extend = "if(redis.call('get',KEYS[1])==ARGV[1])then\treturn\tredis.call('pexpire',KEYS[1],ARGV[2])\telse\treturn(0)end";
-    let sha1 = load(&mut client, script);
-    let extend_sha1 = load(&mut client, extend);
+    let sha1 = load(&mut client, script)?;
+    let extend_sha1 = load(&mut client, extend)?;
 
     let (key, token) = (
         "lock:order:number:#",
@@ -143,21 +143,23 @@ fn the_commands_of_a_lock_allocate_nothing() {
 
     let mut counted = Vec::new();
     let mut count = |name, client: &mut Client, prepare, request| {
-        counted.push((name, client.allocations(prepare, request)));
+        client
+            .allocations(prepare, request)
+            .map(|allocations| counted.push((name, allocations)))
     };
-    client.batch(&set, ok);
-    count("SET NX PX granted", &mut client, (&del, one), (&set, ok));
-    count("SET NX PX refused", &mut client, ping, (&set, null));
-    count("GET", &mut client, ping, (&get, &value));
-    count("PEXPIRE", &mut client, ping, (&pexpire, one));
-    count("EVALSHA extend", &mut client, ping, (&extend, one));
-    count("EVALSHA refused", &mut client, ping, (&stranger, zero));
-    client.batch(&del, one);
-    count("EVALSHA release", &mut client, (&set, ok), (&evalsha, one));
-    count("DEL", &mut client, (&set, ok), (&del, one));
-    count("GET of nothing", &mut client, ping, (&get, null));
+    client.batch(&set, ok)?;
+    count("SET NX PX granted", &mut client, (&del, one), (&set, ok))?;
+    count("SET NX PX refused", &mut client, ping, (&set, null))?;
+    count("GET", &mut client, ping, (&get, &value))?;
+    count("PEXPIRE", &mut client, ping, (&pexpire, one))?;
+    count("EVALSHA extend", &mut client, ping, (&extend, one))?;
+    count("EVALSHA refused", &mut client, ping, (&stranger, zero))?;
+    client.batch(&del, one)?;
+    count("EVALSHA release", &mut client, (&set, ok), (&evalsha, one))?;
+    count("DEL", &mut client, (&set, ok), (&del, one))?;
+    count("GET of nothing", &mut client, ping, (&get, null))?;
     let long = format!("SET {key} {}", token.repeat(2));
-    let allocations = client.allocations(ping, (&long, ok));
+    let allocations = client.allocations(ping, (&long, ok))?;
     assert_eq!(
         allocations,
         (BATCHES * KEYS) as u64,
@@ -168,16 +170,17 @@ fn the_commands_of_a_lock_allocate_nothing() {
         "allocations in {} requests each: {counted:?}",
         BATCHES * KEYS
     );
+    Ok(())
 }
 
 /// Loads a script and returns its SHA-1.
-fn load(client: &mut Client, script: &str) -> String {
+fn load(client: &mut Client, script: &str) -> io::Result<String> {
     let request = format!(
         "*3\r\n$6\r\nSCRIPT\r\n$4\r\nLOAD\r\n${}\r\n{script}\r\n",
         script.len()
     );
-    client.socket.write_all(request.as_bytes()).unwrap();
+    client.socket.write_all(request.as_bytes())?;
     let mut reply = [0; "$40\r\n".len() + 40 + 2];
-    client.socket.read_exact(&mut reply).unwrap();
-    String::from_utf8_lossy(&reply[5..45]).into_owned()
+    client.socket.read_exact(&mut reply)?;
+    Ok(String::from_utf8_lossy(&reply[5..45]).into_owned())
 }
