@@ -86,9 +86,19 @@ impl<'a> Context<'a> {
         }
     }
 
-    /// The key in the selected database, for a read: counted as a hit or a miss.
+    /// The key in the selected database, for a read: counted as a hit or a miss, and a miss is told.
     #[inline]
     pub fn read<'k>(&'k mut self, key: &'k [u8]) -> KeyGuard<'k> {
+        let guard = self.inspect(key);
+        if !guard.exists() {
+            guard.tell(Event::KeyMiss);
+        }
+        guard
+    }
+
+    /// As [`Context::read`], but a miss is only counted.
+    #[inline]
+    pub fn inspect<'k>(&'k mut self, key: &'k [u8]) -> KeyGuard<'k> {
         let guard = match &mut self.held {
             None => self
                 .instance
@@ -100,9 +110,32 @@ impl<'a> Context<'a> {
             self.tally.hits += 1;
         } else {
             self.tally.misses += 1;
-            guard.tell(Event::KeyMiss);
         }
         guard
+    }
+
+    /// The key in another database than the selected one, for a change.
+    pub fn key_in<'k>(&'k mut self, database: usize, key: &'k [u8]) -> KeyGuard<'k> {
+        match &mut self.held {
+            None => self.instance.keyspace.key(database, key, self.now),
+            Some(held) => held.key_in(database, key),
+        }
+    }
+
+    /// Calls `act` while the shards of all `keys`, each in its database, are locked at once.
+    pub fn holding_each<R>(
+        &mut self,
+        keys: &[(usize, &[u8])],
+        act: impl FnOnce(&mut Context<'a>) -> R,
+    ) -> R {
+        if self.held.is_some() || self.access == Access::Whole {
+            return act(self);
+        }
+        let instance = self.instance;
+        self.held = Some(instance.keyspace.hold_each(keys, self.now));
+        let result = act(self);
+        self.held = None;
+        result
     }
 
     /// Calls `act` while the shards of all `keys` are locked at once.

@@ -12,6 +12,22 @@ pub enum Event {
     Set,
     /// A counter was moved.
     IncrBy,
+    /// A counter was moved by a number with a fraction.
+    IncrByFloat,
+    /// A string grew at its end.
+    Append,
+    /// A part of a string was overwritten.
+    SetRange,
+    /// The key got another name.
+    RenameFrom,
+    /// The key is what another one was.
+    RenameTo,
+    /// The key is a copy of another one.
+    CopyTo,
+    /// The key went to another database.
+    MoveFrom,
+    /// The key came from another database.
+    MoveTo,
     /// A deadline was given.
     Expire,
     /// The deadline was taken away.
@@ -26,6 +42,9 @@ pub enum Event {
     KeyMiss,
     /// The key went with its whole database. Told to WATCH; Redis sends no notification.
     Flushed,
+    /// The key came or went with a whole database that changed its number. Told to WATCH; Redis
+    /// sends no notification.
+    Swapped,
 }
 
 /// The class of an event, by the letter that `notify-keyspace-events` selects it with.
@@ -49,6 +68,14 @@ impl Event {
         match self {
             Event::Set => "set",
             Event::IncrBy => "incrby",
+            Event::IncrByFloat => "incrbyfloat",
+            Event::Append => "append",
+            Event::SetRange => "setrange",
+            Event::RenameFrom => "rename_from",
+            Event::RenameTo => "rename_to",
+            Event::CopyTo => "copy_to",
+            Event::MoveFrom => "move_from",
+            Event::MoveTo => "move_to",
             Event::Expire => "expire",
             Event::Persist => "persist",
             Event::Del => "del",
@@ -56,18 +83,28 @@ impl Event {
             Event::New => "new",
             Event::KeyMiss => "keymiss",
             Event::Flushed => "flushed",
+            Event::Swapped => "swapped",
         }
     }
 
     /// The class it belongs to; none is never notified.
     pub fn class(self) -> Option<Class> {
         match self {
-            Event::Set | Event::IncrBy => Some(Class::String),
-            Event::Expire | Event::Persist | Event::Del => Some(Class::Generic),
+            Event::Set | Event::IncrBy | Event::IncrByFloat | Event::Append | Event::SetRange => {
+                Some(Class::String)
+            }
+            Event::Expire
+            | Event::Persist
+            | Event::Del
+            | Event::RenameFrom
+            | Event::RenameTo
+            | Event::CopyTo
+            | Event::MoveFrom
+            | Event::MoveTo => Some(Class::Generic),
             Event::Expired => Some(Class::Expired),
             Event::New => Some(Class::New),
             Event::KeyMiss => Some(Class::KeyMiss),
-            Event::Flushed => None,
+            Event::Flushed | Event::Swapped => None,
         }
     }
 

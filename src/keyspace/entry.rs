@@ -14,8 +14,26 @@ use super::wheel::{Links, NIL, Nodes, Tick};
 
 /// Bytes of key and value together that an entry holds without an allocation.
 const INLINE_BYTES: usize = 61;
+/// Bits of an inline value's length; the two above them are its [`Form`].
+const LENGTH_BITS: u32 = 6;
+const _: () = assert!(INLINE_BYTES < 1 << LENGTH_BITS);
 const BLOCK_BITS: u32 = 6;
 const BLOCK: usize = 1 << BLOCK_BITS;
+
+/// How a value came to be, as far as its bytes do not tell: OBJECT shows it, nothing else depends
+/// on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Form {
+    /// A client gave it as a whole.
+    Given = 0,
+    /// COPY made it of one that was given.
+    Copied = 1,
+    /// The server wrote it as text (INCRBYFLOAT).
+    Written = 2,
+    /// A client changed a part of it (APPEND, SETRANGE).
+    Edited = 3,
+}
 
 /// What an entry holds, in one cache line.
 #[repr(align(64))]
@@ -24,10 +42,11 @@ enum Payload {
     Vacant,
     Inline {
         key_len: u8,
-        value_len: u8,
+        value_len_and_form: u8,
         bytes: [u8; INLINE_BYTES],
     },
     Boxed {
+        form: Form,
         key_len: usize,
         bytes: Box<[u8]>,
     },
@@ -49,10 +68,11 @@ pub(super) struct Entry<'a> {
 }
 
 impl Payload {
-    fn new(key: &[u8], value: &[u8]) -> Payload {
+    fn new(key: &[u8], value: &[u8], form: Form) -> Payload {
         let total = key.len() + value.len();
         if total > INLINE_BYTES {
             return Payload::Boxed {
+                form,
                 key_len: key.len(),
                 bytes: [key, value].concat().into_boxed_slice(),
             };
@@ -62,8 +82,19 @@ impl Payload {
         bytes[key.len()..total].copy_from_slice(value);
         Payload::Inline {
             key_len: key.len() as u8,
-            value_len: value.len() as u8,
+            value_len_and_form: value.len() as u8 | (form as u8) << LENGTH_BITS,
             bytes,
+        }
+    }
+}
+
+impl Form {
+    fn from_bits(bits: u8) -> Form {
+        match bits {
+            0 => Form::Given,
+            1 => Form::Copied,
+            2 => Form::Written,
+            _ => Form::Edited,
         }
     }
 }
@@ -77,7 +108,7 @@ impl<'a> Entry<'a> {
         match self.payload {
             Payload::Vacant => &[],
             Payload::Inline { key_len, bytes, .. } => &bytes[..usize::from(*key_len)],
-            Payload::Boxed { key_len, bytes } => &bytes[..*key_len],
+            Payload::Boxed { key_len, bytes, .. } => &bytes[..*key_len],
         }
     }
 
@@ -86,13 +117,33 @@ impl<'a> Entry<'a> {
             Payload::Vacant => &[],
             Payload::Inline {
                 key_len,
-                value_len,
+                value_len_and_form,
                 bytes,
             } => {
                 let start = usize::from(*key_len);
-                &bytes[start..start + usize::from(*value_len)]
+                let value_len = value_len_and_form & ((1 << LENGTH_BITS) - 1);
+                &bytes[start..start + usize::from(value_len)]
             }
-            Payload::Boxed { key_len, bytes } => &bytes[*key_len..],
+            Payload::Boxed { key_len, bytes, .. } => &bytes[*key_len..],
+        }
+    }
+
+    pub(super) fn form(self) -> Form {
+        match self.payload {
+            Payload::Vacant => Form::Given,
+            Payload::Inline {
+                value_len_and_form, ..
+            } => Form::from_bits(value_len_and_form >> LENGTH_BITS),
+            Payload::Boxed { form, .. } => *form,
+        }
+    }
+
+    /// Bytes of the entry and of what it has allocated.
+    pub(super) fn size_bytes(self) -> usize {
+        let own = size_of::<Payload>() + size_of::<Timer>();
+        match self.payload {
+            Payload::Vacant | Payload::Inline { .. } => own,
+            Payload::Boxed { bytes, .. } => own + bytes.len(),
         }
     }
 
@@ -132,22 +183,27 @@ impl Slab {
         (self.blocks.len() << BLOCK_BITS) as u32
     }
 
-    pub(super) fn insert(&mut self, key: &[u8], value: &[u8]) -> u32 {
+    /// Bytes of all blocks.
+    pub(super) fn size_bytes(&self) -> usize {
+        self.blocks.len() * size_of::<Block>()
+    }
+
+    pub(super) fn insert(&mut self, key: &[u8], value: &[u8], form: Form) -> u32 {
         if self.first_vacant == NIL {
             self.grow();
         }
         let index = self.first_vacant;
         let (block, place) = self.block_mut(index);
-        block.payloads[place] = Payload::new(key, value);
+        block.payloads[place] = Payload::new(key, value, form);
         let links = std::mem::replace(&mut block.timers[place].links, Links::NONE);
         self.first_vacant = links.next;
         index
     }
 
     /// Puts `value` in place of the present one.
-    pub(super) fn replace_value(&mut self, index: u32, key: &[u8], value: &[u8]) {
+    pub(super) fn replace_value(&mut self, index: u32, key: &[u8], value: &[u8], form: Form) {
         let (block, place) = self.block_mut(index);
-        block.payloads[place] = Payload::new(key, value);
+        block.payloads[place] = Payload::new(key, value, form);
     }
 
     /// Frees an entry that has no deadline any more.
@@ -254,12 +310,16 @@ mod tests {
         for key_len in [0, 1, 24, 60, 61, 62, 300] {
             for value_len in [0, 1, 36, 37, 38, 61, 62, 1000] {
                 let (key, value) = (vec![b'k'; key_len], vec![b'v'; value_len]);
-                let index = slab.insert(&key, &value);
-                assert_eq!(slab.at(index).key(), key);
-                assert_eq!(slab.at(index).value(), value);
-                slab.replace_value(index, &key, b"other");
-                assert_eq!(slab.at(index).key(), key);
-                assert_eq!(slab.at(index).value(), b"other");
+                for form in [Form::Given, Form::Copied, Form::Written, Form::Edited] {
+                    let index = slab.insert(&key, &value, form);
+                    assert_eq!(slab.at(index).key(), key);
+                    assert_eq!(slab.at(index).value(), value);
+                    assert_eq!(slab.at(index).form(), form);
+                    slab.replace_value(index, &key, b"other", Form::Given);
+                    assert_eq!(slab.at(index).key(), key);
+                    assert_eq!(slab.at(index).value(), b"other");
+                    assert_eq!(slab.at(index).form(), Form::Given);
+                }
             }
         }
     }
@@ -267,14 +327,16 @@ mod tests {
     #[test]
     fn a_removed_entry_is_used_again() {
         let mut slab = Slab::new();
-        let indexes: Vec<u32> = (0..200).map(|_| slab.insert(b"k", b"v")).collect();
+        let indexes: Vec<u32> = (0..200)
+            .map(|_| slab.insert(b"k", b"v", Form::Given))
+            .collect();
         let end = slab.end();
         for &index in &indexes {
             slab.remove(index);
             assert!(slab.at(index).is_vacant());
         }
         for _ in 0..200 {
-            slab.insert(b"k", b"v");
+            slab.insert(b"k", b"v", Form::Given);
         }
         assert_eq!(slab.end(), end);
     }

@@ -1,6 +1,7 @@
-//! One key under its shard's lock, and several keys under theirs.
+//! One key, looked up, under its shard's lock.
+//!
+//! What is done to a key is told here, and nowhere else, to whoever listens.
 
-use std::hash::BuildHasher;
 use std::ops::{Deref, DerefMut};
 
 use parking_lot::MutexGuard;
@@ -9,8 +10,10 @@ use smallvec::SmallVec;
 use crate::clock::BootTime;
 
 use super::change::Event;
+use super::entry::Form;
 use super::shard::Shard;
-use super::{Keyspace, Slot, shard_index};
+use super::table::BUCKET_BYTES;
+use super::{Keyspace, Slot};
 
 /// What becomes of a key's deadline when its value is set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,8 +40,19 @@ pub struct KeyGuard<'a> {
     found: Option<u32>,
 }
 
-/// A shard locked for one key, or lent by a [`Held`].
-enum ShardRef<'a> {
+/// What a key holds, out of its shard: RENAME, COPY and MOVE carry it to another key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Content {
+    /// The value.
+    pub value: SmallVec<[u8; 64]>,
+    /// How it came to be.
+    pub form: Form,
+    /// When it ends, if it does.
+    pub deadline: Option<BootTime>,
+}
+
+/// A shard locked for one key, or lent by a [`Held`](super::Held).
+pub(super) enum ShardRef<'a> {
     Locked(MutexGuard<'a, Shard>),
     Lent(&'a mut Shard),
 }
@@ -76,7 +90,7 @@ impl<'a> KeyGuard<'a> {
         KeyGuard::look_up(keyspace, database, slot, shard, hash, key, now)
     }
 
-    fn look_up(
+    pub(super) fn look_up(
         keyspace: &'a Keyspace,
         database: usize,
         slot: &'a Slot,
@@ -121,24 +135,41 @@ impl<'a> KeyGuard<'a> {
         self.found.and_then(|index| self.shard.at(index).deadline())
     }
 
-    /// Sets the value, made or replaced, and tells `event`; then its expiry.
+    /// How the key's value came to be.
+    pub fn form(&self) -> Option<Form> {
+        self.found.map(|index| self.shard.at(index).form())
+    }
+
+    /// All that the key holds.
+    pub fn content(&self) -> Option<Content> {
+        let entry = self.shard.at(self.found?);
+        Some(Content {
+            value: SmallVec::from_slice(entry.value()),
+            form: entry.form(),
+            deadline: entry.deadline(),
+        })
+    }
+
+    /// Bytes of memory that the key takes, its bucket among them.
+    pub fn size_bytes(&self) -> Option<usize> {
+        let entry = self.shard.at(self.found?);
+        Some(entry.size_bytes() + BUCKET_BYTES)
+    }
+
+    /// Sets a value that a client gave, made or replaced, and tells `event`; then its expiry.
+    #[inline]
     pub fn set(&mut self, value: &[u8], expiry: Expiry, event: Event) {
-        let index = match self.found {
-            Some(index) => {
-                self.shard.replace_value(index, self.key, value);
-                index
-            }
-            None => {
-                let buckets = self.shard.table().buckets();
-                let index = self.shard.insert(self.hash, self.key, value);
-                if self.shard.table().buckets() != buckets {
-                    self.slot.whereabouts.note(self.shard.table());
-                }
-                self.tell(Event::New);
-                index
-            }
-        };
-        self.found = Some(index);
+        self.set_formed(value, Form::Given, expiry, event);
+    }
+
+    /// As [`KeyGuard::set`], for a value that came to be in another way.
+    #[inline]
+    pub fn set_formed(&mut self, value: &[u8], form: Form, expiry: Expiry, event: Event) {
+        let was_found = self.found.is_some();
+        let index = self.store(value, form);
+        if !was_found {
+            self.tell(Event::New);
+        }
         self.tell(event);
         match expiry {
             Expiry::Keep => {}
@@ -147,14 +178,50 @@ impl<'a> KeyGuard<'a> {
         }
     }
 
+    /// Puts what another key holds in place of all that is here, deadline included. Like Redis, it
+    /// tells that the key is new even if there was one, and leaves it to the caller to tell why.
+    pub fn put(&mut self, content: &Content) {
+        let index = self.store(&content.value, content.form);
+        self.tell(Event::New);
+        match content.deadline {
+            None => self.shard.set_deadline(index, None, self.now),
+            Some(deadline) => self.schedule(index, deadline),
+        }
+    }
+
+    /// Puts a value into the key's entry, made if there is none.
+    #[inline]
+    fn store(&mut self, value: &[u8], form: Form) -> u32 {
+        let index = match self.found {
+            Some(index) => {
+                self.shard.replace_value(index, self.key, value, form);
+                index
+            }
+            None => {
+                let buckets = self.shard.table().buckets();
+                let index = self.shard.insert(self.hash, self.key, value, form);
+                if self.shard.table().buckets() != buckets {
+                    self.slot.whereabouts.note(self.shard.table());
+                }
+                index
+            }
+        };
+        self.found = Some(index);
+        index
+    }
+
     /// Gives the key, if it is there, a deadline.
     pub fn expire_at(&mut self, deadline: BootTime) {
         if let Some(index) = self.found {
-            self.shard.set_deadline(index, Some(deadline), self.now);
-            if let Some(due) = self.shard.next_due() {
-                self.slot.note_due(due, &self.keyspace.alarm);
-            }
+            self.schedule(index, deadline);
             self.tell(Event::Expire);
+        }
+    }
+
+    fn schedule(&mut self, index: u32, deadline: BootTime) {
+        self.shard.set_deadline(index, Some(deadline), self.now);
+        if let Some(due) = self.shard.next_due() {
+            self.slot.note_due(due, &self.keyspace.alarm);
         }
     }
 
@@ -186,74 +253,5 @@ impl<'a> KeyGuard<'a> {
     #[inline]
     pub fn tell(&self, event: Event) {
         self.keyspace.watched.tell(self.database, self.key, event);
-    }
-}
-
-/// The shards of several keys, locked until this is dropped.
-pub struct Held<'a> {
-    keyspace: &'a Keyspace,
-    database: usize,
-    now: BootTime,
-    shards: SmallVec<[(usize, MutexGuard<'a, Shard>); 4]>,
-}
-
-impl<'a> Held<'a> {
-    pub(super) fn lock(
-        keyspace: &'a Keyspace,
-        database: usize,
-        keys: &[&[u8]],
-        now: BootTime,
-    ) -> Held<'a> {
-        let slots = keyspace.slots(database);
-        if let [key] = keys {
-            let index = shard_index(keyspace.hasher.hash_one(key));
-            let mut shards = SmallVec::new();
-            shards.push((index, slots[index].shard.lock()));
-            return Held {
-                keyspace,
-                database,
-                now,
-                shards,
-            };
-        }
-        let mut indexes: SmallVec<[usize; 4]> = keys
-            .iter()
-            .map(|key| shard_index(keyspace.hasher.hash_one(key)))
-            .collect();
-        // Everybody locks in index order, so nobody waits in a circle.
-        indexes.sort_unstable();
-        indexes.dedup();
-        Held {
-            keyspace,
-            database,
-            now,
-            shards: indexes
-                .into_iter()
-                .map(|index| (index, slots[index].shard.lock()))
-                .collect(),
-        }
-    }
-
-    /// One of the keys that were given. Another key is locked by itself, which is right only for a
-    /// caller that holds nothing anybody waits for.
-    pub fn key<'b>(&'b mut self, key: &'b [u8]) -> KeyGuard<'b> {
-        let hash = self.keyspace.hasher.hash_one(key);
-        let index = shard_index(hash);
-        let slot = &self.keyspace.slots(self.database)[index];
-        let held = self.shards.iter().position(|(held, _)| *held == index);
-        debug_assert!(held.is_some(), "the key was not named when locking");
-        let shard = match held {
-            Some(position) => ShardRef::Lent(&mut self.shards[position].1),
-            None => ShardRef::Locked(slot.shard.lock()),
-        };
-        KeyGuard::look_up(
-            self.keyspace,
-            self.database,
-            slot,
-            shard,
-            hash,
-            key,
-            self.now,
-        )
     }
 }

@@ -12,12 +12,14 @@ mod alarm;
 mod arena;
 mod change;
 mod entry;
+mod held;
 mod key;
 mod prefetch;
 mod scan;
 mod shard;
 mod table;
 mod wheel;
+mod whole;
 
 use std::hash::BuildHasher;
 use std::sync::OnceLock;
@@ -30,8 +32,11 @@ use crate::clock::{BootTime, Clock};
 
 pub use alarm::{Alarm, Wake};
 pub use change::{Change, Class, Event, Observer};
-pub use key::{Expiry, Held, KeyGuard};
+pub use entry::Form;
+pub use held::Held;
+pub use key::{Content, Expiry, KeyGuard};
 pub use scan::Cursor;
+pub use whole::DatabaseSize;
 
 use change::Watched;
 use shard::Shard;
@@ -50,6 +55,8 @@ pub struct Keyspace {
     alarm: Alarm,
     watched: Watched,
     expired: AtomicU64,
+    /// How many random numbers were drawn.
+    draws: AtomicU64,
 }
 
 /// The shards of a database, made when it is first used.
@@ -72,15 +79,6 @@ pub struct Prefetched {
     hash: u64,
 }
 
-/// Counts of one database.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct DatabaseSize {
-    /// Keys, those past their deadline and not yet removed among them.
-    pub keys: usize,
-    /// Keys with a deadline.
-    pub timed: usize,
-}
-
 impl Keyspace {
     /// An empty keyspace of so many databases that tells `observer` of its changes.
     pub fn new(databases: usize, observer: Box<dyn Observer>) -> Keyspace {
@@ -90,6 +88,7 @@ impl Keyspace {
             alarm: Alarm::new(),
             watched: Watched::new(observer),
             expired: AtomicU64::new(0),
+            draws: AtomicU64::new(0),
         }
     }
 
@@ -140,31 +139,9 @@ impl Keyspace {
         Held::lock(self, database, keys, now)
     }
 
-    /// Keys of one database.
-    pub fn size(&self, database: usize) -> DatabaseSize {
-        let mut size = DatabaseSize::default();
-        for slot in self.made_slots(database) {
-            let shard = slot.shard.lock();
-            size.keys += shard.len();
-            size.timed += shard.timed();
-        }
-        size
-    }
-
-    /// Removes every key of one database.
-    pub fn flush(&self, database: usize) {
-        for (number, slot) in self.made_slots(database).iter().enumerate() {
-            let mut shard = slot.shard.lock();
-            if self.watched.is_listening() {
-                for (_, entry) in shard.entries_from(0) {
-                    self.watched.tell(database, entry.key(), Event::Flushed);
-                }
-            }
-            let emptied = std::mem::replace(&mut *shard, Shard::new(number));
-            slot.whereabouts.note(shard.table());
-            drop(shard);
-            drop(emptied);
-        }
+    /// Locks the shards of keys that are in databases of their own.
+    pub fn hold_each(&self, keys: &[(usize, &[u8])], now: BootTime) -> Held<'_> {
+        Held::lock_each(self, keys, now)
     }
 
     /// Removes the keys whose deadline has come by `now`, and tells of each.

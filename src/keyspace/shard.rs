@@ -4,9 +4,13 @@
 
 use crate::clock::BootTime;
 
-use super::entry::{Entry, Slab};
+use super::entry::{Entry, Form, Slab};
 use super::table::Table;
 use super::wheel::{Tick, Wheel};
+
+/// How often an index is drawn in the search of a random entry before all are gone through: with
+/// one entry in 32 alive, one search in 20 needs that.
+const RANDOM_TRIES: u32 = 96;
 
 pub(super) struct Shard {
     table: Table,
@@ -59,14 +63,14 @@ impl Shard {
     }
 
     /// Adds a key that is not there.
-    pub(super) fn insert(&mut self, hash: u64, key: &[u8], value: &[u8]) -> u32 {
-        let index = self.slab.insert(key, value);
+    pub(super) fn insert(&mut self, hash: u64, key: &[u8], value: &[u8], form: Form) -> u32 {
+        let index = self.slab.insert(key, value, form);
         self.table.insert(hash, index);
         index
     }
 
-    pub(super) fn replace_value(&mut self, index: u32, key: &[u8], value: &[u8]) {
-        self.slab.replace_value(index, key, value);
+    pub(super) fn replace_value(&mut self, index: u32, key: &[u8], value: &[u8], form: Form) {
+        self.slab.replace_value(index, key, value, form);
     }
 
     /// Gives the entry another deadline, or none.
@@ -109,6 +113,30 @@ impl Shard {
         (start..self.slab.end())
             .map(|index| (index, self.slab.at(index)))
             .filter(|(_, entry)| !entry.is_vacant())
+    }
+
+    /// Bytes of the table and of the entries, without what entries have allocated.
+    pub(super) fn size_bytes(&self) -> usize {
+        self.table.size_bytes() + self.slab.size_bytes()
+    }
+
+    /// A living entry, each one as likely as another, or `None` if there is none. `random` gives a
+    /// number below the one it is given.
+    pub(super) fn random(&self, now: BootTime, random: impl Fn(u32) -> u32) -> Option<Entry<'_>> {
+        let end = self.slab.end();
+        if end == 0 {
+            return None;
+        }
+        let living = |index: u32| {
+            let entry = self.slab.at(index);
+            (!entry.is_vacant() && !entry.is_expired(now)).then_some(entry)
+        };
+        (0..RANDOM_TRIES)
+            .find_map(|_| living(random(end)))
+            .or_else(|| {
+                let start = random(end);
+                (start..end).chain(0..start).find_map(living)
+            })
     }
 
     fn clear_deadline(&mut self, index: u32) {

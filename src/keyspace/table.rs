@@ -27,6 +27,9 @@ struct Bucket {
     index: u32,
 }
 
+/// Bytes that an entry takes in its table.
+pub(super) const BUCKET_BYTES: usize = size_of::<Bucket>();
+
 /// No entry has this index.
 const NO_INDEX: u32 = u32::MAX;
 
@@ -112,6 +115,11 @@ impl Table {
     /// The number of buckets and the first of them, for [`Whereabouts::note`].
     pub(super) fn buckets(&self) -> usize {
         self.buckets.len()
+    }
+
+    /// Bytes of all buckets.
+    pub(super) fn size_bytes(&self) -> usize {
+        self.buckets.len() * BUCKET_BYTES
     }
 
     fn put(&mut self, bucket: Bucket) {

@@ -1,0 +1,100 @@
+//! Several keys, with their shards locked at once.
+//!
+//! Invariant: shards are locked in the order of their place, which is first the database and then
+//! the index in it. Everybody keeps that order, so nobody waits in a circle.
+
+use std::hash::BuildHasher;
+
+use parking_lot::MutexGuard;
+use smallvec::SmallVec;
+
+use crate::clock::BootTime;
+
+use super::key::{KeyGuard, ShardRef};
+use super::shard::Shard;
+use super::{Keyspace, SHARDS, Slot, shard_index};
+
+/// The shards of several keys, locked until this is dropped.
+pub struct Held<'a> {
+    keyspace: &'a Keyspace,
+    database: usize,
+    now: BootTime,
+    shards: SmallVec<[(Place, MutexGuard<'a, Shard>); 4]>,
+}
+
+/// Where a shard is among those of all databases.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Place(usize);
+
+impl Place {
+    fn of(database: usize, hash: u64) -> Place {
+        Place(database * SHARDS + shard_index(hash))
+    }
+
+    fn slot(self, keyspace: &Keyspace) -> &Slot {
+        &keyspace.slots(self.0 / SHARDS)[self.0 % SHARDS]
+    }
+}
+
+impl<'a> Held<'a> {
+    pub(super) fn lock(
+        keyspace: &'a Keyspace,
+        database: usize,
+        keys: &[&[u8]],
+        now: BootTime,
+    ) -> Held<'a> {
+        let place = |key: &&[u8]| Place::of(database, keyspace.hasher.hash_one(key));
+        let places = keys.iter().map(place).collect();
+        Held::lock_places(keyspace, database, places, now)
+    }
+
+    pub(super) fn lock_each(
+        keyspace: &'a Keyspace,
+        keys: &[(usize, &[u8])],
+        now: BootTime,
+    ) -> Held<'a> {
+        let place =
+            |(database, key): &(usize, &[u8])| Place::of(*database, keyspace.hasher.hash_one(key));
+        let database = keys.first().map_or(0, |(database, _)| *database);
+        Held::lock_places(keyspace, database, keys.iter().map(place).collect(), now)
+    }
+
+    fn lock_places(
+        keyspace: &'a Keyspace,
+        database: usize,
+        mut places: SmallVec<[Place; 4]>,
+        now: BootTime,
+    ) -> Held<'a> {
+        if places.len() > 1 {
+            places.sort_unstable();
+            places.dedup();
+        }
+        let locked = |place: Place| (place, place.slot(keyspace).shard.lock());
+        Held {
+            keyspace,
+            database,
+            now,
+            shards: places.into_iter().map(locked).collect(),
+        }
+    }
+
+    /// One of the keys that were given, in the database of the first. Another key is locked by
+    /// itself, which is right only for a caller that holds nothing anybody waits for.
+    pub fn key<'b>(&'b mut self, key: &'b [u8]) -> KeyGuard<'b> {
+        self.key_in(self.database, key)
+    }
+
+    /// As [`Held::key`], in a database of its own.
+    pub fn key_in<'b>(&'b mut self, database: usize, key: &'b [u8]) -> KeyGuard<'b> {
+        let hash = self.keyspace.hasher.hash_one(key);
+        let place = Place::of(database, hash);
+        let slot = place.slot(self.keyspace);
+        let held = self.shards.iter().position(|(held, _)| *held == place);
+        debug_assert!(held.is_some(), "the key was not named when locking");
+        let shard = match held {
+            Some(position) => ShardRef::Lent(&mut self.shards[position].1),
+            None => ShardRef::Locked(slot.shard.lock()),
+        };
+        KeyGuard::look_up(self.keyspace, database, slot, shard, hash, key, self.now)
+    }
+}
