@@ -38,6 +38,22 @@ pub fn exists(ctx: &mut Context<'_>, args: &[&[u8]]) -> CommandResult {
     Ok(Reply::from(found).into())
 }
 
+/// Counts the keys that are there, as EXISTS does: when a key was last used is not noted.
+///
+/// `TOUCH key [key ...]`
+pub fn touch(ctx: &mut Context<'_>, args: &[&[u8]]) -> CommandResult {
+    exists(ctx, args)
+}
+
+/// Replies a key drawn at random, null without a key.
+///
+/// `RANDOMKEY`
+pub fn randomkey(ctx: &mut Context<'_>, _args: &[&[u8]]) -> CommandResult {
+    let keyspace = &ctx.instance.keyspace;
+    let key = keyspace.random_key(ctx.session.database, ctx.now);
+    Ok(Reply::bulk_or_null(key).into())
+}
+
 /// Replies the type of a key: `string` or `none`.
 ///
 /// `TYPE key`

@@ -9,9 +9,15 @@ pub mod connection;
 mod context;
 pub mod dispatch;
 pub mod docs;
+pub mod edit;
 pub mod expire;
 pub mod generic;
 pub mod introspection;
+pub mod lcs;
+mod long_double;
+pub mod memory;
+pub mod msetex;
+pub mod object;
 pub mod pubsub;
 mod script_calls;
 pub mod scripting;
@@ -22,6 +28,7 @@ pub mod syntax;
 pub mod table;
 mod tally;
 pub mod transaction;
+pub mod transfer;
 
 pub use context::{Access, Caller, Context};
 

@@ -181,6 +181,13 @@ pub fn command_getkeys(_ctx: &mut Context<'_>, args: &[&[u8]]) -> CommandResult 
     introspection::keys_of_request(args).map(Into::into)
 }
 
+/// Replies the keys of a whole request, each with what is done with it.
+///
+/// `COMMAND GETKEYSANDFLAGS command [arg [arg ...]]`
+pub fn command_getkeysandflags(_ctx: &mut Context<'_>, args: &[&[u8]]) -> CommandResult {
+    introspection::keys_and_flags_of_request(args).map(Into::into)
+}
+
 /// Explains the subcommands of a container.
 ///
 /// `CONFIG HELP` and its like

@@ -16,11 +16,7 @@ use crate::resp::reply::Reply;
 /// not. With a deadline in the past the reply is OK, and the key is gone at the next lookup.
 pub fn set(ctx: &mut Context<'_>, args: &[&[u8]]) -> CommandResult {
     let options = Options::parse(&args[3..])?;
-    let expiry = match options.lifetime {
-        Lifetime::Keep => Expiry::Keep,
-        Lifetime::Unlimited => Expiry::Never,
-        Lifetime::Until(span) => Expiry::At(span.deadline("set", &ctx.instance.clock, ctx.now)?),
-    };
+    let expiry = options.expiry("set", ctx)?;
     let mut key = match options.answer {
         Answer::Ok => ctx.key(args[1]),
         Answer::OldValue => ctx.read(args[1]),
@@ -38,10 +34,10 @@ pub fn set(ctx: &mut Context<'_>, args: &[&[u8]]) -> CommandResult {
 
 /// What SET's options say, as they were given.
 #[derive(Debug, PartialEq, Eq)]
-struct Options<'a> {
-    condition: Condition<'a>,
+pub(super) struct Options<'a> {
+    pub(super) condition: Condition<'a>,
     lifetime: Lifetime<'a>,
-    answer: Answer,
+    pub(super) answer: Answer,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,14 +48,14 @@ enum Lifetime<'a> {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Answer {
+pub(super) enum Answer {
     Ok,
     OldValue,
 }
 
 impl<'a> Options<'a> {
     /// A repeated option is accepted, except the comparing ones; the last number counts.
-    fn parse(words: &[&'a [u8]]) -> Result<Options<'a>, CommandError> {
+    pub(super) fn parse(words: &[&'a [u8]]) -> Result<Options<'a>, CommandError> {
         let mut options = Options {
             condition: Condition::Always,
             lifetime: Lifetime::Unlimited,
@@ -71,6 +67,22 @@ impl<'a> Options<'a> {
             rest = &after[used..];
         }
         Ok(options)
+    }
+
+    /// What the options mean now, to `command`.
+    #[inline]
+    pub(super) fn expiry(
+        &self,
+        command: &'static str,
+        ctx: &Context<'_>,
+    ) -> Result<Expiry, CommandError> {
+        Ok(match self.lifetime {
+            Lifetime::Keep => Expiry::Keep,
+            Lifetime::Unlimited => Expiry::Never,
+            Lifetime::Until(span) => {
+                Expiry::At(span.deadline(command, &ctx.instance.clock, ctx.now)?)
+            }
+        })
     }
 
     /// Takes the option `word`; tells how many arguments behind it belong to it.

@@ -3,7 +3,7 @@
 //! A row writes its arguments much as the manual does; COMMAND DOCS, HELP and the README show
 //! them in three other ways, and all three read the tree. The notation:
 //!
-//! - `key`: an argument; its type follows from its name ([`Kind::of_name`]).
+//! - `key`: an argument; its type follows from its name ([`Kind::of_name`]), but for `name.double`.
 //! - `NX`: a token that stands for itself; `PX milliseconds`: a token and the argument behind it.
 //! - `name:<a | b>`: one of several; `name:<a b>`: several in a row. Both need a name.
 //! - `[a]`: may be left out.
@@ -35,6 +35,8 @@ pub enum Kind {
     Text,
     /// A whole number.
     Integer,
+    /// A number that may have a fraction.
+    Double,
     /// A glob-style pattern.
     Pattern,
     /// A Unix time.
@@ -81,10 +83,11 @@ impl Kind {
     /// The type that COMMAND DOCS gives to arguments of that name.
     pub fn of_name(name: &str) -> Kind {
         match name {
-            "key" => Kind::Key,
+            "key" | "key1" | "key2" | "newkey" | "source" | "destination" => Kind::Key,
             "pattern" => Kind::Pattern,
-            "client-id" | "count" | "cursor" | "decrement" | "increment" | "index"
-            | "milliseconds" | "numkeys" | "protover" | "seconds" => Kind::Integer,
+            "client-id" | "count" | "cursor" | "db" | "decrement" | "destination-db" | "end"
+            | "increment" | "index" | "index1" | "index2" | "milliseconds" | "min-match-len"
+            | "numkeys" | "offset" | "protover" | "seconds" | "start" => Kind::Integer,
             "unix-time-milliseconds" | "unix-time-seconds" => Kind::UnixTime,
             _ => Kind::Text,
         }
@@ -96,6 +99,7 @@ impl Kind {
             Kind::Key => "key",
             Kind::Text => "string",
             Kind::Integer => "integer",
+            Kind::Double => "double",
             Kind::Pattern => "pattern",
             Kind::UnixTime => "unix-time",
             Kind::PureToken => "pure-token",
@@ -176,6 +180,9 @@ impl Parser {
 
     /// What follows a name that has just been read: the group it names, or nothing.
     fn value(&mut self, name: &'static str) -> Result<Argument, SyntaxFault> {
+        if self.take(".double") {
+            return Ok(single(name, Kind::Double));
+        }
         if !self.take(":<") {
             return Ok(single(name, Kind::of_name(name)));
         }

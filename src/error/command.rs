@@ -83,6 +83,49 @@ pub enum CommandError {
     /// DECRBY of the smallest number.
     #[error("ERR decrement would overflow")]
     NoOpposite,
+    /// An argument or a value that should be a number and is not.
+    #[error("ERR value is not a valid float")]
+    NotAFloat,
+    /// INCRBYFLOAT past the range of its numbers.
+    #[error("ERR increment would produce NaN or Infinity")]
+    NotANumber,
+    /// SETRANGE before the first byte.
+    #[error("ERR offset is out of range")]
+    Offset,
+    /// APPEND or SETRANGE past `proto-max-bulk-len`.
+    #[error("ERR string exceeds maximum allowed size (proto-max-bulk-len)")]
+    StringTooLong,
+    /// LCS with LEN and IDX.
+    #[error("ERR If you want both the length and indexes, please just use IDX.")]
+    LcsLengthAndIndexes,
+    /// LCS of strings whose table would pass `proto-max-bulk-len`.
+    #[error("ERR Insufficient memory, transient memory for LCS exceeds proto-max-bulk-len")]
+    LcsTooLarge,
+    /// LCS of strings for whose table there is no memory.
+    #[error("ERR Insufficient memory, failed allocating transient memory for LCS")]
+    LcsAllocation,
+    /// MSETEX with a number of keys that is none.
+    #[error("ERR invalid numkeys value")]
+    MsetexCount,
+    /// MSETEX with fewer keys and values than it says.
+    #[error("ERR wrong number of key-value pairs")]
+    MsetexPairs,
+    /// RENAME of a key that is not there.
+    #[error("ERR no such key")]
+    NoSuchKey,
+    /// COPY or MOVE of a key to itself.
+    #[error("ERR source and destination objects are the same")]
+    SameObject,
+    /// The access frequency of a key, which is counted under no policy that there is.
+    #[error(
+        "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note \
+         that when switching between policies at runtime LRU and LFU data will take some time to \
+         adjust."
+    )]
+    FrequencyNotTracked,
+    /// The idle time of a key. Redis knows it unless it counts frequencies.
+    #[error("ERR idle time not tracked: no key is ever evicted here")]
+    IdleTimeNotTracked,
     /// A digest that cannot be one.
     #[error("ERR The digest must be exactly 16 hexadecimal characters")]
     DigestLength,
@@ -95,6 +138,19 @@ pub enum CommandError {
     /// A database number past `databases`.
     #[error("ERR DB index is out of range")]
     DatabaseOutOfRange,
+    /// A database number that is an integer, but no 32-bit one.
+    #[error(
+        "ERR value is out of range, value must between {} and {}",
+        i32::MIN,
+        i32::MAX
+    )]
+    DatabaseTooFar,
+    /// SWAPDB with a first database number that is none.
+    #[error("ERR invalid first DB index")]
+    FirstDatabase,
+    /// SWAPDB with a second database number that is none.
+    #[error("ERR invalid second DB index")]
+    SecondDatabase,
     /// The connection has not shown the password.
     #[error("NOAUTH Authentication required.")]
     NoAuth,

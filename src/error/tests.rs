@@ -225,6 +225,52 @@ fn every_command_error_has_its_line() {
             CommandError::KeysArity,
             "ERR Invalid number of arguments specified for command",
         ),
+        (CommandError::NotAFloat, "ERR value is not a valid float"),
+        (
+            CommandError::NotANumber,
+            "ERR increment would produce NaN or Infinity",
+        ),
+        (CommandError::Offset, "ERR offset is out of range"),
+        (
+            CommandError::StringTooLong,
+            "ERR string exceeds maximum allowed size (proto-max-bulk-len)",
+        ),
+        (
+            CommandError::LcsLengthAndIndexes,
+            "ERR If you want both the length and indexes, please just use IDX.",
+        ),
+        (
+            CommandError::LcsTooLarge,
+            "ERR Insufficient memory, transient memory for LCS exceeds proto-max-bulk-len",
+        ),
+        (
+            CommandError::LcsAllocation,
+            "ERR Insufficient memory, failed allocating transient memory for LCS",
+        ),
+        (CommandError::MsetexCount, "ERR invalid numkeys value"),
+        (
+            CommandError::MsetexPairs,
+            "ERR wrong number of key-value pairs",
+        ),
+        (CommandError::NoSuchKey, "ERR no such key"),
+        (
+            CommandError::SameObject,
+            "ERR source and destination objects are the same",
+        ),
+        (
+            CommandError::FrequencyNotTracked,
+            "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when switching between policies at runtime LRU and LFU data will take some time to adjust.",
+        ),
+        (
+            CommandError::IdleTimeNotTracked,
+            "ERR idle time not tracked: no key is ever evicted here",
+        ),
+        (
+            CommandError::DatabaseTooFar,
+            "ERR value is out of range, value must between -2147483648 and 2147483647",
+        ),
+        (CommandError::FirstDatabase, "ERR invalid first DB index"),
+        (CommandError::SecondDatabase, "ERR invalid second DB index"),
         (CommandError::NoShutdown, "ERR No shutdown in progress."),
         (
             CommandError::ShutdownFailed,

@@ -7,7 +7,7 @@
 use std::fmt::Write;
 
 use super::syntax::{self, Argument, Kind, Presence, Repetition, Style};
-use super::table::{Row, commands};
+use super::table::{Keys, Row, commands};
 use crate::resp::reply::Reply;
 
 /// The name of a command and its documentation, an entry of COMMAND DOCS.
@@ -27,7 +27,8 @@ pub fn entry(row: &Row) -> (Reply, Reply) {
     }
     let arguments = arguments(row);
     if !arguments.is_empty() {
-        let trees = arguments.iter().map(tree).collect();
+        let mut keys = KeyNumbers::of(row);
+        let trees = arguments.iter().map(|part| tree(part, &mut keys)).collect();
         fields.push((Reply::bulk("arguments"), Reply::Array(trees)));
     }
     if !row.subcommands.is_empty() {
@@ -131,7 +132,26 @@ fn arguments(row: &Row) -> Vec<Argument> {
     parsed.unwrap_or_default()
 }
 
-fn tree(argument: &Argument) -> Reply {
+/// Which key specification the next key argument belongs to: all to the first, or each to its own.
+struct KeyNumbers {
+    next: i64,
+    step: i64,
+}
+
+impl KeyNumbers {
+    fn of(row: &Row) -> KeyNumbers {
+        let step = i64::from(matches!(row.keys, Keys::Pair { .. }));
+        KeyNumbers { next: 0, step }
+    }
+
+    fn take(&mut self) -> i64 {
+        let number = self.next;
+        self.next += self.step;
+        number
+    }
+}
+
+fn tree(argument: &Argument, keys: &mut KeyNumbers) -> Reply {
     let mut fields = vec![
         field("name", &argument.name),
         field("type", argument.kind.name()),
@@ -140,8 +160,8 @@ fn tree(argument: &Argument) -> Reply {
         fields.push(field("display_text", &argument.name));
     }
     if argument.kind == Kind::Key {
-        // Every command of the table has one key specification at most, and it is the first.
-        fields.push((Reply::bulk("key_spec_index"), Reply::Integer(0)));
+        let number = Reply::Integer(keys.take());
+        fields.push((Reply::bulk("key_spec_index"), number));
     }
     if let Some(token) = argument.token {
         fields.push(field("token", token));
@@ -152,7 +172,7 @@ fn tree(argument: &Argument) -> Reply {
         fields.push((Reply::bulk("flags"), Reply::Set(flags)));
     }
     if let Some(parts) = argument.kind.parts() {
-        let trees = parts.iter().map(tree).collect();
+        let trees = parts.iter().map(|part| tree(part, keys)).collect();
         fields.push((Reply::bulk("arguments"), Reply::Array(trees)));
     }
     Reply::Map(fields)

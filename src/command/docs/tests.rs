@@ -45,6 +45,10 @@ const DIFFERENT: &[(&str, &str)] = &[
         "command|getkeys",
         "command:string arg:string(optional multiple)",
     ),
+    (
+        "command|getkeysandflags",
+        "command:string arg:string(optional multiple)",
+    ),
     ("config|get", "parameter:string(multiple)"),
     (
         "config|set",
@@ -56,6 +60,11 @@ const DIFFERENT: &[(&str, &str)] = &[
         "save-selector:oneof(optional){nosave:pure-token=NOSAVE save:pure-token=SAVE} \
          now:pure-token=NOW(optional) force:pure-token=FORCE(optional) \
          abort:pure-token=ABORT(optional)",
+    ),
+    (
+        "lcs",
+        "key1:key#0 key2:key#0 len:pure-token=LEN(optional) idx:pure-token=IDX(optional) \
+         min-match-len:integer=MINMATCHLEN(optional) withmatchlen:pure-token=WITHMATCHLEN(optional)",
     ),
 ];
 

@@ -5,7 +5,7 @@
 //! keyspace. Sets and maps are RESP3's; the encoder flattens them for RESP2.
 
 use super::docs;
-use super::table::{Arity, Keys, Row, commands, find, find_path};
+use super::table::{Arity, Keys, Row, Usage, commands, find, find_path};
 use crate::error::CommandError;
 use crate::resp::reply::Reply;
 
@@ -72,6 +72,22 @@ pub fn list(args: &[&[u8]], glob: Glob) -> Result<Reply, CommandError> {
 /// # Errors
 /// If there is no such command, it cannot have keys, or it has another number of arguments.
 pub fn keys_of_request(args: &[&[u8]]) -> Result<Reply, CommandError> {
+    each_key(args, |key, _| Reply::bulk(key))
+}
+
+/// `COMMAND GETKEYSANDFLAGS command [arg ...]`: the keys of that request, each with what is done
+/// with it.
+///
+/// # Errors
+/// As [`keys_of_request`].
+pub fn keys_and_flags_of_request(args: &[&[u8]]) -> Result<Reply, CommandError> {
+    each_key(args, |key, usage| {
+        let flags = usage.names().iter().copied().map(Reply::status);
+        Reply::Array(vec![Reply::bulk(key), Reply::Set(flags.collect())])
+    })
+}
+
+fn each_key(args: &[&[u8]], reply: impl Fn(&[u8], Usage) -> Reply) -> Result<Reply, CommandError> {
     let request = args.get(2..).unwrap_or_default();
     let row = resolve(request).ok_or(CommandError::KeysOfUnknown)?;
     if !row.keys.are_possible() {
@@ -80,9 +96,10 @@ pub fn keys_of_request(args: &[&[u8]]) -> Result<Reply, CommandError> {
     if !row.accepts(request.len()) {
         return Err(CommandError::KeysArity);
     }
-    let keys = row
-        .keys_of(request)
-        .map(|position| Reply::bulk(request[position]));
+    let keys = row.keys_of(request).filter_map(|position| {
+        let usage = row.keys.usage_at(position, request)?;
+        Some(reply(request[position], usage))
+    });
     Ok(Reply::Array(keys.collect()))
 }
 
@@ -150,7 +167,7 @@ fn details(row: &Row) -> Reply {
         step,
         Reply::Set(row.categories().names().map(Reply::status).collect()),
         Reply::Set(row.docs.tips.iter().map(Reply::bulk).collect()),
-        Reply::Set(key_specification(row).into_iter().collect()),
+        Reply::Set(key_specifications(row)),
         Reply::Set(row.subcommands.iter().map(details).collect()),
     ])
 }
@@ -165,15 +182,34 @@ fn legacy_range(keys: Keys) -> (Reply, Reply, Reply) {
             last.map_or(Reply::Integer(-1), integer),
             integer(step),
         ),
+        Keys::Pair { .. } => (integer(1), integer(2), integer(1)),
         Keys::None | Keys::Counted { .. } => {
             (Reply::Integer(0), Reply::Integer(0), Reply::Integer(0))
         }
     }
 }
 
-fn key_specification(row: &Row) -> Option<Reply> {
-    let (begin, usage, find_keys) = match row.keys {
-        Keys::None => return None,
+/// One specification for each use that a command has for its keys.
+fn key_specifications(row: &Row) -> Vec<Reply> {
+    let specification = |begin: usize, usage: Usage, find_keys: Reply| {
+        let notes = row
+            .key_notes
+            .map(|notes| (Reply::bulk("notes"), Reply::bulk(notes)));
+        let flags = usage.names().iter().copied().map(Reply::status).collect();
+        let begin_search = method("index", vec![(Reply::bulk("index"), integer(begin))]);
+        let fields = [
+            (Reply::bulk("flags"), Reply::Set(flags)),
+            (Reply::bulk("begin_search"), begin_search),
+            (Reply::bulk("find_keys"), find_keys),
+        ];
+        Reply::Map(notes.into_iter().chain(fields).collect())
+    };
+    match row.keys {
+        Keys::None => Vec::new(),
+        Keys::Pair { first, second } => vec![
+            specification(1, first, range(0, 1)),
+            specification(2, second, range(0, 1)),
+        ],
         Keys::Range {
             first,
             last,
@@ -181,37 +217,30 @@ fn key_specification(row: &Row) -> Option<Reply> {
             usage,
         } => {
             let last_from_first = last.map_or(-1, |last| signed(last) - signed(first));
-            let range = vec![
-                (Reply::bulk("lastkey"), Reply::Integer(last_from_first)),
-                (Reply::bulk("keystep"), integer(step)),
-                (Reply::bulk("limit"), Reply::Integer(0)),
-            ];
-            (first, usage, method("range", range))
+            vec![specification(first, usage, range(last_from_first, step))]
         }
-        Keys::Counted { count, usage } => {
+        Keys::Counted { count, step, usage } => {
             let behind_the_count = vec![
                 (Reply::bulk("keynumidx"), Reply::Integer(0)),
                 (Reply::bulk("firstkey"), Reply::Integer(1)),
-                (Reply::bulk("keystep"), Reply::Integer(1)),
+                (Reply::bulk("keystep"), integer(step)),
             ];
-            (count, usage, method("keynum", behind_the_count))
+            vec![specification(
+                count,
+                usage,
+                method("keynum", behind_the_count),
+            )]
         }
-    };
-    let notes = row
-        .key_notes
-        .map(|notes| (Reply::bulk("notes"), Reply::bulk(notes)));
-    let flags = usage.names().iter().copied().map(Reply::status).collect();
-    let begin_search = method("index", vec![(Reply::bulk("index"), integer(begin))]);
-    Some(Reply::Map(
-        notes
-            .into_iter()
-            .chain([
-                (Reply::bulk("flags"), Reply::Set(flags)),
-                (Reply::bulk("begin_search"), begin_search),
-                (Reply::bulk("find_keys"), find_keys),
-            ])
-            .collect(),
-    ))
+    }
+}
+
+fn range(last_from_first: i64, step: usize) -> Reply {
+    let numbers = vec![
+        (Reply::bulk("lastkey"), Reply::Integer(last_from_first)),
+        (Reply::bulk("keystep"), integer(step)),
+        (Reply::bulk("limit"), Reply::Integer(0)),
+    ];
+    method("range", numbers)
 }
 
 /// A way to find keys and its numbers.

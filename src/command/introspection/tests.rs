@@ -19,7 +19,6 @@ const ABSENT: &[&str] = &[
     "client|trackinginfo",
     "client|unblock",
     "client|unpause",
-    "command|getkeysandflags",
     "config|rewrite",
     "script|debug",
 ];
@@ -30,6 +29,7 @@ const YOUNGER: &[&str] = &[
     "delex",
     "delifeq",
     "digest",
+    "msetex",
     "script|explain",
 ];
 
@@ -93,9 +93,9 @@ fn record_line(reply: &Reply) -> String {
     let Reply::Set(specifications) = keys else {
         panic!("key specifications are a set")
     };
-    let specification = specifications
-        .first()
-        .map_or(String::new(), |specification| {
+    let specification_texts: Vec<String> = specifications
+        .iter()
+        .map(|specification| {
             let entries = entries(specification);
             let parts = [
                 text(entries["flags"]),
@@ -106,7 +106,9 @@ fn record_line(reply: &Reply) -> String {
                 .get("notes")
                 .map_or(String::new(), |notes| format!(" / {}", text(notes)));
             parts.join(" / ") + &notes
-        });
+        })
+        .collect();
+    let specification = specification_texts.join(" | ");
     let range = [first, last, step].map(text).join(" ");
     let fields = [
         text(name),
@@ -206,7 +208,7 @@ fn list_is_filtered_by_category_pattern_and_module() {
     );
     assert_eq!(
         listed("COMMAND LIST FILTERBY PATTERN set*").as_deref(),
-        Ok("set setnx setex")
+        Ok("set setnx setex setrange")
     );
     assert_eq!(
         listed("COMMAND LIST FILTERBY PATTERN config|g*").as_deref(),
@@ -229,6 +231,24 @@ fn list_refuses_what_is_no_filter() {
     ] {
         assert_eq!(listed(words), Err(CommandError::Syntax), "{words}");
     }
+}
+
+#[test]
+fn getkeysandflags_tells_what_is_done_with_each_key() {
+    for (words, expected) in [
+        ("rename a b", "a RW access delete b OW update"),
+        ("mset a 1 b 2", "a OW update b OW update"),
+        ("msetex 2 a 1 b 2 nx", "a OW update b OW update"),
+        ("set a 1", "a OW update"),
+        ("set a 1 get", "a RW access update"),
+        ("object encoding a", "a RO"),
+    ] {
+        let words = format!("COMMAND GETKEYSANDFLAGS {words}");
+        let answer = keys_and_flags_of_request(&request(&words));
+        assert_eq!(answer.map(|keys| text(&keys)).as_deref(), Ok(expected));
+    }
+    let keyless = keys_and_flags_of_request(&request("COMMAND GETKEYSANDFLAGS ping a"));
+    assert_eq!(keyless, Err(CommandError::KeysOfKeyless));
 }
 
 #[test]

@@ -19,10 +19,19 @@ pub enum Keys {
         /// What is done with the keys.
         usage: Usage,
     },
+    /// The first two arguments, each with a use of its own (RENAME).
+    Pair {
+        /// What is done with the first.
+        first: Usage,
+        /// What is done with the second.
+        second: Usage,
+    },
     /// As many as the argument at `count` says, right behind it (EVAL).
     Counted {
         /// Index of the number of keys.
         count: usize,
+        /// Distance between keys: 2 for MSETEX.
+        step: usize,
         /// What is done with the keys.
         usage: Usage,
     },
@@ -41,6 +50,8 @@ impl Usage {
     pub const OVERWRITE: Usage = Usage(&["OW", "update"]);
     /// A value is put where there was none.
     pub const INSERT: Usage = Usage(&["OW", "insert"]);
+    /// Something is put to a value that is not told.
+    pub const APPEND: Usage = Usage(&["RW", "insert"]);
     /// The key is changed, its value is not told.
     pub const UPDATE: Usage = Usage(&["RW", "update"]);
     /// The value is told and changed.
@@ -58,6 +69,27 @@ impl Usage {
     pub const READ_AND_REMOVE: Usage = Usage(&["RW", "access", "delete"]);
     /// No keys: shard channels, which a cluster routes like keys.
     pub const CHANNEL: Usage = Usage(&["not_key"]);
+
+    /// What is done with a key by this very request, where it depends on the options.
+    pub fn resolved(self, args: &[&[u8]]) -> Usage {
+        let has = |words: &[&str]| {
+            let options = args.iter().skip(2);
+            options.into_iter().any(|arg| {
+                words
+                    .iter()
+                    .any(|word| arg.eq_ignore_ascii_case(word.as_bytes()))
+            })
+        };
+        match self {
+            Usage::READ_AND_UPDATE_BY_OPTION if has(&["GET", "IFEQ", "IFNE", "IFDEQ", "IFDNE"]) => {
+                Usage::READ_AND_UPDATE
+            }
+            Usage::READ_AND_UPDATE_BY_OPTION => Usage::OVERWRITE,
+            Usage::REMOVE_BY_OPTION if args.len() > 2 => Usage::COMPARE_AND_REMOVE,
+            Usage::REMOVE_BY_OPTION => Usage::REMOVE,
+            usage => usage,
+        }
+    }
 
     /// The flags of the key specification, in Redis's order.
     pub const fn names(self) -> &'static [&'static str] {
@@ -90,6 +122,26 @@ impl Keys {
         }
     }
 
+    /// The argument behind a subcommand is the only key.
+    pub const fn second(usage: Usage) -> Keys {
+        Keys::Range {
+            first: 2,
+            last: Some(2),
+            step: 1,
+            usage,
+        }
+    }
+
+    /// The first two arguments are keys that are used alike.
+    pub const fn first_two(usage: Usage) -> Keys {
+        Keys::Range {
+            first: 1,
+            last: Some(2),
+            step: 1,
+            usage,
+        }
+    }
+
     /// Keys and values take turns.
     pub const fn every_second(usage: Usage) -> Keys {
         Keys::Range {
@@ -102,14 +154,29 @@ impl Keys {
 
     /// The second argument is the number of keys that follow it.
     pub const fn counted_by_second(usage: Usage) -> Keys {
-        Keys::Counted { count: 2, usage }
+        Keys::Counted {
+            count: 2,
+            step: 1,
+            usage,
+        }
     }
 
     /// Whether any argument can be a key; channels are none.
     pub fn are_possible(self) -> bool {
         match self {
             Keys::None => false,
+            Keys::Pair { .. } => true,
             Keys::Range { usage, .. } | Keys::Counted { usage, .. } => usage.is_of_keys(),
+        }
+    }
+
+    /// What `args`, a whole request, does with its key at `position`.
+    pub fn usage_at(self, position: usize, args: &[&[u8]]) -> Option<Usage> {
+        match self {
+            Keys::None => None,
+            Keys::Pair { first, .. } if position == 1 => Some(first),
+            Keys::Pair { second, .. } => Some(second),
+            Keys::Range { usage, .. } | Keys::Counted { usage, .. } => Some(usage.resolved(args)),
         }
     }
 
@@ -131,15 +198,21 @@ impl Keys {
                     step,
                 }
             }
-            Keys::Counted { count, .. } => {
+            Keys::Pair { .. } => KeyPositions {
+                next: 1,
+                end: args.len().min(3),
+                step: 1,
+            },
+            Keys::Counted { count, step, .. } => {
                 let first = count + 1;
                 let room = args.len().saturating_sub(first);
                 let keys = args.get(count).map_or(0, |text| leading_integer(text));
-                let end = if keys <= room { first + keys } else { first };
+                let width = keys.saturating_mul(step);
+                let end = if width <= room { first + width } else { first };
                 KeyPositions {
                     next: first,
                     end,
-                    step: 1,
+                    step,
                 }
             }
             Keys::None | Keys::Range { .. } => KeyPositions {
@@ -220,6 +293,37 @@ mod tests {
         ] {
             assert_eq!(positions(keys, request), [0usize; 0], "{request}");
         }
+    }
+
+    #[test]
+    fn counted_keys_may_have_their_values_between_them() {
+        let keys = Keys::Counted {
+            count: 1,
+            step: 2,
+            usage: Usage::OVERWRITE,
+        };
+        assert_eq!(positions(keys, "msetex 2 a 1 b 2 NX"), [2, 4]);
+        assert_eq!(positions(keys, "msetex 2 a 1 b"), [0usize; 0]);
+    }
+
+    #[test]
+    fn a_use_that_depends_on_options_is_that_of_the_request() {
+        let usage = |keys: Keys, request: &str| {
+            let args: Vec<&[u8]> = request.split(' ').map(str::as_bytes).collect();
+            keys.usage_at(1, &args).map(Usage::names)
+        };
+        let set = Keys::first(Usage::READ_AND_UPDATE_BY_OPTION);
+        assert_eq!(usage(set, "set get v"), Some(&["OW", "update"][..]));
+        assert_eq!(
+            usage(set, "set k v get"),
+            Some(&["RW", "access", "update"][..])
+        );
+        let delex = Keys::first(Usage::REMOVE_BY_OPTION);
+        assert_eq!(usage(delex, "delex k"), Some(&["RM", "delete"][..]));
+        assert_eq!(
+            usage(delex, "delex k IFEQ v"),
+            Some(&["RM", "access", "delete"][..])
+        );
     }
 
     #[test]

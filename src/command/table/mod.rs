@@ -12,6 +12,7 @@ mod flags;
 mod generic;
 mod keys;
 mod lookup;
+mod memory;
 mod pubsub;
 mod row;
 mod scripting;
@@ -55,6 +56,10 @@ const FAMILIES: &[Family] = &[
     Family {
         group: "server",
         rows: server::ROWS,
+    },
+    Family {
+        group: "server",
+        rows: memory::ROWS,
     },
     Family {
         group: "pubsub",

@@ -140,6 +140,14 @@ const COMMAND_SUBCOMMANDS: &[Row] = &[
         .syntax("command [arg ...]")
         .summary("Returns the keys of a whole request.")
         .run(server::command_getkeys),
+    row("command|getkeysandflags", at_least(4))
+        .flags(&[Flags::LOADING, Flags::STALE])
+        .categories_too(&[Categories::CONNECTION])
+        .since(Origin::Redis("7.0.0"))
+        .complexity("O(N) in the number of arguments.")
+        .syntax("command [arg ...]")
+        .summary("Returns the keys of a whole request, each with what is done with it.")
+        .run(server::command_getkeysandflags),
     row("command|info", at_least(2))
         .flags(&[Flags::LOADING, Flags::STALE])
         .categories_too(&[Categories::CONNECTION])

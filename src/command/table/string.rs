@@ -2,7 +2,7 @@
 //!
 //! Facts only: what a command does is written beside its function.
 
-use crate::command::{generic, set, string};
+use crate::command::{edit, generic, lcs, msetex, set, string};
 
 use super::row::{at_least, exactly, row};
 use super::{Arity, Categories, Flags, Keys, Origin, Row, Usage};
@@ -154,6 +154,72 @@ pub(super) const ROWS: &[Row] = &[
         .syntax("key decrement")
         .summary("Subtracts a number from the integer at a key.")
         .run(string::decrby),
+    string_row("incrbyfloat", exactly(3))
+        .flags(&[Flags::WRITE, Flags::DENYOOM, Flags::FAST])
+        .keys(Keys::first(Usage::READ_AND_UPDATE))
+        .since(Origin::Redis("2.6.0"))
+        .complexity("O(1)")
+        .syntax("key increment.double")
+        .summary("Adds a number that may have a fraction to the number at a key.")
+        .run(edit::incrbyfloat),
+    string_row("append", exactly(3))
+        .flags(&[Flags::WRITE, Flags::DENYOOM, Flags::FAST])
+        .keys(Keys::first(Usage::APPEND))
+        .since(Origin::Redis("2.0.0"))
+        .complexity("O(N) in the length of the new value.")
+        .syntax("key value")
+        .summary("Adds bytes at the end of the string at a key.")
+        .run(edit::append),
+    string_row("getrange", exactly(4))
+        .flags(&[Flags::READONLY])
+        .keys(Keys::first(Usage::READ))
+        .since(Origin::Redis("2.4.0"))
+        .complexity("O(N) in the length of the reply.")
+        .syntax("key start end")
+        .summary("Returns a part of the string at a key.")
+        .run(edit::getrange),
+    string_row("setrange", exactly(4))
+        .flags(&[Flags::WRITE, Flags::DENYOOM])
+        .keys(Keys::first(Usage::UPDATE))
+        .since(Origin::Redis("2.2.0"))
+        .complexity("O(N) in the length of the new value.")
+        .syntax("key offset value")
+        .summary("Overwrites a part of the string at a key.")
+        .run(edit::setrange),
+    string_row("substr", exactly(4))
+        .flags(&[Flags::READONLY])
+        .keys(Keys::first(Usage::READ))
+        .since(Origin::Redis("1.0.0"))
+        .complexity("O(N) in the length of the reply.")
+        .syntax("key start end")
+        .summary("Returns a part of the string at a key.")
+        .deprecated("2.0.0", "`GETRANGE`")
+        .run(edit::getrange),
+    string_row("lcs", at_least(3))
+        .flags(&[Flags::READONLY])
+        .keys(Keys::first_two(Usage::READ))
+        .since(Origin::Redis("7.0.0"))
+        .complexity("O(N*M) in the lengths of the two strings.")
+        .syntax("key1 key2 [LEN] [IDX] [MINMATCHLEN min-match-len] [WITHMATCHLEN]")
+        .summary("Returns the longest common subsequence of the strings at two keys.")
+        .run(lcs::lcs),
+    string_row("msetex", at_least(4))
+        .flags(&[Flags::WRITE, Flags::DENYOOM, Flags::MOVABLEKEYS])
+        .keys(Keys::Counted {
+            count: 1,
+            step: 2,
+            usage: Usage::OVERWRITE,
+        })
+        .since(Origin::Redis("8.4.0"))
+        .complexity("O(N) in the number of keys.")
+        .syntax(
+            "numkeys data:<key value> ... [condition:<NX | XX>] [expiration:<EX seconds \
+             | PX milliseconds | EXAT unix-time-seconds | PXAT unix-time-milliseconds \
+             | KEEPTTL>]",
+        )
+        .summary("Sets several keys at once, under a condition and with one expiry for all.")
+        .tips(&["request_policy:multi_shard", "response_policy:agg_min"])
+        .run(msetex::msetex),
     string_row("delex", at_least(2))
         .flags(&[Flags::WRITE, Flags::FAST])
         .keys(Keys::first(Usage::REMOVE_BY_OPTION))

@@ -13,7 +13,7 @@ fn names_are_unique_and_lower_case() {
         let is_plain = row
             .name
             .bytes()
-            .all(|byte| matches!(byte, b'a'..=b'z' | b'_' | b'|'));
+            .all(|byte| matches!(byte, b'a'..=b'z' | b'_' | b'-' | b'|'));
         assert!(is_plain, "{}", row.name);
     }
 }
@@ -59,6 +59,7 @@ fn the_arity_counts_the_name_and_covers_the_first_key() {
             Keys::Range {
                 first, last, step, ..
             } => last.unwrap_or(first) + step,
+            Keys::Pair { .. } => 3,
             Keys::Counted { count, .. } => count + 1,
         };
         assert!(row.arity.least() >= least_needed, "{}", row.name);
@@ -152,8 +153,8 @@ fn syntaxes_parse_and_ask_for_no_more_than_the_arity() {
         let is_exact = matches!(row.arity, Arity::Exactly(_));
         // QUIT takes arguments and ignores them, and says nothing of it in its syntax.
         assert!(row.name == "quit" || is_exact != can_vary, "{}", row.name);
-        // GETKEYS wants a command that has an argument, the notation can only allow one.
-        let is_odd = matches!(row.name, "command|getkeys");
+        // GETKEYS and its like want a command that has an argument, the notation can only allow one.
+        let is_odd = matches!(row.name, "command|getkeys" | "command|getkeysandflags");
         assert!(
             is_odd || least == row.arity.least(),
             "{}: {}",
