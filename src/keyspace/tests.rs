@@ -207,3 +207,105 @@ proptest! {
         }
     }
 }
+
+/// Redis knows deadlines to the millisecond, so no transcript sees that this is one to the
+/// microsecond, and made nowhere anew.
+#[test]
+fn a_key_takes_its_deadline_along_to_the_microsecond() {
+    let (keyspace, recorder) = recorded();
+    let deadline = BootTime::from_micros(1_234_567);
+    set(&keyspace, b"from", b"token", Expiry::At(deadline), at(0));
+    set(&keyspace, b"to", b"other", Expiry::At(at(10)), at(0));
+    recorder.0.lock().clear();
+    let mut held = keyspace.hold_each(&[(0, b"from"), (0, b"to"), (1, b"to")], at(3));
+    let content = held.key(b"from").content().expect("the key is there");
+    held.key(b"to").put(&content);
+    held.key_in(1, b"to").put(&content);
+    drop(held);
+    let names: Vec<&str> = recorder.0.lock().iter().map(|(_, name)| *name).collect();
+    assert_eq!(names, ["new", "new"]);
+    for database in [0, 1] {
+        let copy = keyspace.key(database, b"to", at(20)).content();
+        assert_eq!(copy.as_ref(), Some(&content));
+    }
+    assert_eq!(content.deadline, Some(deadline));
+    for key in [&b"from"[..], b"to"] {
+        let before = BootTime::from_micros(1_234_566);
+        assert!(keyspace.key(0, key, before).exists());
+        assert!(!keyspace.key(0, key, deadline).exists());
+    }
+    assert_eq!(keyspace.expire_due(at(300)), 1);
+}
+
+#[test]
+fn swapped_databases_keep_their_deadlines_and_their_walks() {
+    let (keyspace, recorder) = recorded();
+    for number in 0..500u64 {
+        let key = format!("k{number}");
+        let expiry = match number % 2 {
+            0 => Expiry::At(at(number + 1)),
+            _ => Expiry::Never,
+        };
+        set(&keyspace, key.as_bytes(), b"v", expiry, at(0));
+    }
+    let mut seen = Vec::new();
+    let mut see = |key: &[u8], _: &[u8]| seen.push(key.to_vec());
+    let cursor = keyspace.walk(0, Cursor::START, 200, at(0), &mut see);
+    recorder.0.lock().clear();
+    keyspace.swap(0, 1, at(0));
+    assert_eq!(recorder.0.lock().len(), 1000);
+    assert_eq!((keyspace.size(0).keys, keyspace.size(1).keys), (0, 500));
+    keyspace.walk(1, cursor, usize::MAX, at(0), &mut see);
+    seen.sort();
+    seen.dedup();
+    assert_eq!(seen.len(), 500);
+    keyspace.swap(1, 0, at(0));
+    keyspace.swap(0, 0, at(0));
+    assert_eq!(keyspace.expire_due(at(250)), 125);
+    assert_eq!(keyspace.expire_due(at(1000)), 125);
+    assert_eq!((keyspace.size(0).timed, keyspace.size(1).timed), (0, 0));
+}
+
+#[test]
+fn a_sleeper_hears_of_a_deadline_that_changed_its_database() {
+    let (keyspace, _) = recorded();
+    set(&keyspace, b"k", b"v", Expiry::At(at(50)), at(0));
+    keyspace.swap(1, 0, at(0));
+    let clock = Clock::manual();
+    clock.advance(std::time::Duration::from_secs(1_000_000));
+    assert_eq!(keyspace.sleep_until_due(&clock), Wake::Look);
+    assert_eq!(keyspace.expire_due(clock.now()), 1);
+}
+
+#[test]
+fn dead_keys_do_not_count_as_swapped() {
+    let (keyspace, recorder) = recorded();
+    set(&keyspace, b"dead", b"v", Expiry::At(at(10)), at(0));
+    recorder.0.lock().clear();
+    keyspace.swap(0, 1, at(10));
+    assert!(recorder.0.lock().is_empty());
+}
+
+#[test]
+fn random_keys_are_alive_and_all_have_their_turn() {
+    let (keyspace, _) = recorded();
+    assert_eq!(keyspace.random_key(0, at(0)), None);
+    for number in 0..2000u64 {
+        let expiry = match number {
+            0..20 => Expiry::Never,
+            _ => Expiry::At(at(10)),
+        };
+        let key = number.to_string();
+        set(&keyspace, key.as_bytes(), b"v", expiry, at(0));
+    }
+    let mut drawn = HashMap::new();
+    for _ in 0..4000 {
+        let key = keyspace.random_key(0, at(10)).expect("a key is alive");
+        let number: u64 = String::from_utf8_lossy(&key).parse().expect("a number");
+        assert!(number < 20, "{number} is dead");
+        *drawn.entry(number).or_insert(0) += 1;
+    }
+    assert_eq!(drawn.len(), 20);
+    keyspace.flush(0);
+    assert_eq!(keyspace.random_key(0, at(10)), None);
+}
