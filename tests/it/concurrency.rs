@@ -179,6 +179,72 @@ fn native_and_lua_increments_lose_nothing_to_each_other() {
     assert_eq!(connect(&server).text("GET n"), expected);
 }
 
+#[test]
+fn a_key_that_is_renamed_and_moved_is_always_in_one_place() {
+    let server = four_workers();
+    let names = ["a", "b", "c", "d"];
+    assert_eq!(connect(&server).ask("SET a token PX 60000"), "+OK");
+    let places = "local found = 0 for database = 0, 1 do redis.call('SELECT', database) \
+                  found = found + redis.call('EXISTS', 'a', 'b', 'c', 'd') end return found";
+    on_threads(&server, |client, thread| {
+        let database = (thread % 2).to_string();
+        assert_eq!(client.call(&["SELECT", &database]), ok());
+        for turn in 0..300 {
+            let (from, to) = (names[turn % 4], names[(turn * 3 + thread) % 4]);
+            match (thread + turn) % 8 {
+                0 => assert_eq!(client.call(&["EVAL", places, "0"]), integer(1)),
+                1 => assert_eq!(client.call(&["SWAPDB", "0", "1"]), ok()),
+                // In both directions at a time, so shards must be locked in their own order.
+                2..5 => {
+                    let other = if database == "0" { "1" } else { "0" };
+                    drop(client.call(&["MOVE", from, other]));
+                }
+                5 => drop(client.call(&["RENAMENX", from, to])),
+                _ => drop(client.call(&["RENAME", from, to])),
+            }
+        }
+    });
+    let mut client = connect(&server);
+    assert_eq!(client.call(&["EVAL", places, "0"]), integer(1));
+    let deadline = "for database = 0, 1 do redis.call('SELECT', database) \
+                    local name = redis.call('RANDOMKEY') \
+                    if name then return redis.call('PTTL', name) end end";
+    assert_eq!(client.call(&["EVAL", deadline, "0"]), integer(60_000));
+}
+
+#[test]
+fn two_strings_are_compared_as_one_write_left_them() {
+    let server = four_workers();
+    assert_eq!(connect(&server).ask("MSET a 0000 b 0000"), "+OK");
+    on_threads(&server, |client, thread| {
+        for turn in 0..200 {
+            if thread % 2 == 0 {
+                let value = format!("{:04}", thread * 1000 + turn);
+                let (one, other) = if turn % 2 == 0 {
+                    ("a", "b")
+                } else {
+                    ("b", "a")
+                };
+                assert_eq!(client.call(&["MSET", one, &value, other, &value]), ok());
+            } else {
+                assert_eq!(client.call(&["LCS", "a", "b", "LEN"]), integer(4));
+            }
+        }
+    });
+}
+
+#[test]
+fn no_append_is_lost() {
+    let server = four_workers();
+    on_threads(&server, |client, _| {
+        for _ in 0..100 {
+            drop(client.call(&["APPEND", "k", "x"]));
+        }
+    });
+    let expected = format!(":{}", THREADS * 100);
+    assert_eq!(connect(&server).ask("STRLEN k"), expected);
+}
+
 fn receive(client: &mut Connection) -> Frame {
     use crate::support::client::{REPLY_WAIT, Received};
     match client.receive(REPLY_WAIT) {
