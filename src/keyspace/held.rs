@@ -44,6 +44,18 @@ impl<'a> Held<'a> {
         now: BootTime,
     ) -> Held<'a> {
         let place = |key: &&[u8]| Place::of(database, keyspace.hasher.hash_one(key));
+        if let [key] = keys {
+            // Most scripts have one key, and nothing to put in order.
+            let place = place(key);
+            let mut shards = SmallVec::new();
+            shards.push((place, place.slot(keyspace).shard.lock()));
+            return Held {
+                keyspace,
+                database,
+                now,
+                shards,
+            };
+        }
         let places = keys.iter().map(place).collect();
         Held::lock_places(keyspace, database, places, now)
     }
@@ -65,10 +77,8 @@ impl<'a> Held<'a> {
         mut places: SmallVec<[Place; 4]>,
         now: BootTime,
     ) -> Held<'a> {
-        if places.len() > 1 {
-            places.sort_unstable();
-            places.dedup();
-        }
+        places.sort_unstable();
+        places.dedup();
         let locked = |place: Place| (place, place.slot(keyspace).shard.lock());
         Held {
             keyspace,

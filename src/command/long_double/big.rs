@@ -193,7 +193,7 @@ mod tests {
             assert_eq!(shifted, big(wide));
             assert_eq!(shifted.bits(), 128 - wide.leading_zeros());
             let divisor = small / 3 + 1;
-            let expected = (wide / divisor, wide % divisor == 0);
+            let expected = (wide / divisor, wide.is_multiple_of(divisor));
             assert_eq!(shifted.divide(big(divisor), 127), expected);
         }
     }
