@@ -9,7 +9,7 @@ use super::setting::Support::{Inert, NotHonoured, Refused};
 use super::setting::{Preset, Setting, Support};
 use super::table::{ACCESS, COUNT, LONG_COUNT, PORT};
 use super::value::Kind::{
-    self, Choice, Choices, FileName, Integer, MemoryOrPercent, OomScores, Percentiles, Primary,
+    self, Choice, Choices, FileName, Integer, MemoryOrPercent, OomScores, Primary,
     SavePoints, Switch, Text,
 };
 
@@ -29,7 +29,6 @@ const ACL: Support =
     Refused("access control lists are not supported, and without them everyone would have access");
 const ACL_LOG: Support = Inert("there are no access control lists");
 const GUARDED: Support = NotHonoured("protected settings cannot be changed while the server runs");
-const NO_DEBUG: Support = NotHonoured("there is no DEBUG command");
 const MODULES: Support = Inert("there are no modules");
 const NO_MEMORY_LIMIT: Support = NotHonoured("memory is not limited");
 const EVICTION: Support = Inert("no key is ever evicted");
@@ -37,10 +36,6 @@ const LAZY: Support = Inert("a deleted value is freed at once");
 const ALLOCATOR: Support = Inert("memory is not defragmented");
 const ENCODING: Support = Inert("values have one encoding");
 const BACKGROUND_WORK: Support = Inert("there is no periodic work, timers fire when they are due");
-const NO_SLOWLOG: Support = NotHonoured("slow commands are not recorded");
-const SLOWLOG: Support = Inert("slow commands are not recorded");
-const NO_LATENCY: Support = NotHonoured("latency events are not recorded");
-const LATENCY: Support = Inert("latency is not recorded");
 const BACKGROUND: Support =
     NotHonoured("the server stays in the foreground, leave that to systemd or a shell");
 const NO_SYSLOG: Support = NotHonoured("the log goes to `logfile` or standard output");
@@ -215,7 +210,6 @@ pub(super) const ACCEPTED: &[Setting] = &[
     Setting::new("aclfile", Text, "", AtStart, ACL),
     Setting::new("acl-pubsub-default", Choice(&["allchannels", "resetchannels"]), "resetchannels", AtRuntime, ACL_LOG),
     Setting::new("acllog-max-len", LONG_COUNT, "128", AtRuntime, ACL_LOG),
-    Setting::new("enable-debug-command", ACCESS, "no", AtStart, NO_DEBUG),
     Setting::new("enable-protected-configs", ACCESS, "no", AtStart, GUARDED),
     Setting::new("enable-module-command", ACCESS, "no", AtStart, MODULES),
     Setting::new("maxmemory", MEMORY_ANY, "0", AtRuntime, NO_MEMORY_LIMIT),
@@ -257,11 +251,6 @@ pub(super) const ACCEPTED: &[Setting] = &[
     Setting::new("hz", COUNT, "10", AtRuntime, BACKGROUND_WORK),
     Setting::new("io-threads-do-reads", Switch, "no", AtStart, BACKGROUND_WORK),
     Setting::new("tracking-table-max-keys", LONG_COUNT, "1000000", AtRuntime, BACKGROUND_WORK),
-    Setting::new("slowlog-log-slower-than", Integer { min: -1, max: i64::MAX }, "10000", AtRuntime, NO_SLOWLOG),
-    Setting::new("slowlog-max-len", LONG_COUNT, "128", AtRuntime, SLOWLOG),
-    Setting::new("latency-monitor-threshold", LONG_COUNT, "0", AtRuntime, NO_LATENCY),
-    Setting::new("latency-tracking", Switch, "yes", AtRuntime, LATENCY),
-    Setting::new("latency-tracking-info-percentiles", Percentiles, "50 99 99.9", AtRuntime, LATENCY),
     Setting::new("daemonize", Switch, "no", AtStart, BACKGROUND),
     Setting::new("pidfile", Text, "", AtStart, BACKGROUND),
     Setting::new("supervised", Choice(&["upstart", "systemd", "auto", "no"]), "no", AtStart, BACKGROUND),

@@ -10,6 +10,7 @@ mod arguments;
 mod file;
 mod load;
 mod notify;
+mod observation;
 mod parse;
 pub mod setting;
 mod settings;
@@ -24,6 +25,7 @@ use std::io::Read;
 use parking_lot::RwLock;
 
 pub use notify::NotifyFlags;
+pub use observation::{GuardedAccess, Observation};
 pub use settings::{
     BindAddress, BindHost, ClientClass, LogLevel, Presence, Settings, SharedLogLevel, TcpPort,
 };

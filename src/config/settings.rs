@@ -14,6 +14,7 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64};
 use parking_lot::RwLock;
 
 use super::notify::NotifyFlags;
+use super::observation::{GuardedAccess, Observation};
 use super::typed::Table;
 use super::value::{OutputLimit, Value};
 
@@ -36,6 +37,10 @@ pub struct Settings {
     pub io_threads: usize,
     /// `logfile`: `None` for standard output.
     pub logfile: Option<PathBuf>,
+    /// `enable-debug-command`: who may use DEBUG.
+    pub debug_command: GuardedAccess,
+    /// What watches commands.
+    pub observation: Observation,
     runtime: Runtime,
 }
 
@@ -140,6 +145,8 @@ impl Settings {
             tcp_backlog: table.count("tcp-backlog"),
             io_threads: table.count("io-threads") as usize,
             logfile: path(table.text("logfile")),
+            debug_command: GuardedAccess::parse(table.choice("enable-debug-command")),
+            observation: Observation::default(),
             runtime: Runtime::default(),
         };
         settings.refresh(values);
@@ -150,6 +157,7 @@ impl Settings {
     pub(super) fn refresh(&self, values: &[Value]) {
         let table = Table(values);
         let runtime = &self.runtime;
+        self.observation.refresh(&table);
         runtime
             .busy_reply_threshold_ms
             .store(table.long_count("busy-reply-threshold"), Relaxed);

@@ -83,6 +83,13 @@ pub(super) const HONOURED: &[Setting] = &[
         Honoured("how many databases SELECT can choose from"),
     ),
     Setting::new(
+        "enable-debug-command",
+        ACCESS,
+        "no",
+        AtStart,
+        Honoured("who may use DEBUG: nobody, clients of this machine (`local`), or everybody"),
+    ),
+    Setting::new(
         "io-threads",
         Kind::Integer { min: 1, max: 128 },
         "1",
@@ -90,6 +97,27 @@ pub(super) const HONOURED: &[Setting] = &[
         Honoured("worker threads; our own default is one for each core"),
     )
     .preset(Preset::Cores),
+    Setting::new(
+        "latency-monitor-threshold",
+        LONG_COUNT,
+        "0",
+        AtRuntime,
+        Honoured("milliseconds from which LATENCY records a command; 0 for never"),
+    ),
+    Setting::new(
+        "latency-tracking",
+        Kind::Switch,
+        "yes",
+        AtRuntime,
+        Honoured("whether each command has a histogram of its run times"),
+    ),
+    Setting::new(
+        "latency-tracking-info-percentiles",
+        Kind::Percentiles,
+        "50 99 99.9",
+        AtRuntime,
+        Honoured("the percentiles of run times that INFO's latencystats tells"),
+    ),
     Setting::new(
         "logfile",
         Kind::Text,
@@ -173,6 +201,20 @@ pub(super) const HONOURED: &[Setting] = &[
         "500",
         AtRuntime,
         Honoured("our own: how many scripts that came by EVAL are remembered for EVALSHA"),
+    ),
+    Setting::new(
+        "slowlog-log-slower-than",
+        Kind::Integer { min: -1, max: i64::MAX },
+        "10000",
+        AtRuntime,
+        Honoured("microseconds from which SLOWLOG keeps a command; -1 for never"),
+    ),
+    Setting::new(
+        "slowlog-max-len",
+        LONG_COUNT,
+        "128",
+        AtRuntime,
+        Honoured("how many slow commands SLOWLOG keeps"),
     ),
     Setting::new(
         "tcp-backlog",

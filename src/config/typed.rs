@@ -26,6 +26,20 @@ impl<'a> Table<'a> {
         }
     }
 
+    pub(super) fn integer(&self, name: &str) -> i64 {
+        match self.value(name) {
+            Value::Integer(number) => *number,
+            other => unreachable!("{name} holds {other:?}"),
+        }
+    }
+
+    pub(super) fn percentiles(&self, name: &str) -> &'a [f64] {
+        match self.value(name) {
+            Value::Percentiles(shares) => shares,
+            other => unreachable!("{name} holds {other:?}"),
+        }
+    }
+
     pub(super) fn long_count(&self, name: &str) -> u64 {
         match self.value(name) {
             Value::Integer(number) => u64::try_from(*number).unwrap_or(0),
