@@ -9,8 +9,8 @@ use super::setting::Support::{Inert, NotHonoured, Refused};
 use super::setting::{Preset, Setting, Support};
 use super::table::{ACCESS, COUNT, LONG_COUNT, PORT};
 use super::value::Kind::{
-    self, Choice, Choices, FileName, Integer, MemoryOrPercent, OomScores, Primary,
-    SavePoints, Switch, Text,
+    self, Choice, Choices, FileName, Integer, MemoryOrPercent, OomScores, Primary, SavePoints,
+    Switch, Text,
 };
 
 const AOF_OFF: Support = NotHonoured("nothing is kept on disk, a restart begins empty");

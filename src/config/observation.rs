@@ -52,7 +52,9 @@ impl Observation {
             .store(table.long_count("latency-monitor-threshold"), Relaxed);
         self.is_latency_tracked
             .store(table.switch("latency-tracking"), Relaxed);
-        *self.percentiles.write() = table.percentiles("latency-tracking-info-percentiles").into();
+        *self.percentiles.write() = table
+            .percentiles("latency-tracking-info-percentiles")
+            .into();
     }
 
     /// `slowlog-log-slower-than`: `None` if nothing is logged.
