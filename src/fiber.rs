@@ -6,6 +6,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::ptr::NonNull;
+use std::time::Duration;
 
 use corosensei::stack::DefaultStack;
 use corosensei::{Coroutine, CoroutineResult, Yielder};
@@ -16,7 +17,16 @@ const STACK_BYTES: usize = 8 << 20;
 /// How many unused stacks a thread keeps.
 const SPARE_STACKS: usize = 4;
 
-type Pauser = Yielder<(), ()>;
+type Pauser = Yielder<(), Nap>;
+
+/// How long a fiber that pauses need not go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Nap {
+    /// Until the others on its thread have had their turn.
+    Turn,
+    /// So long.
+    For(Duration),
+}
 
 thread_local! {
     /// The fiber that this thread runs at the moment.
@@ -27,7 +37,7 @@ thread_local! {
 /// Work that has not ended. It stays on its thread.
 pub struct Fiber<T: 'static> {
     /// `None` once it has ended.
-    coroutine: Option<Coroutine<(), (), T>>,
+    coroutine: Option<Coroutine<(), Nap, T>>,
 }
 
 /// How far a fiber has come.
@@ -35,7 +45,7 @@ pub enum Progress<T: 'static> {
     /// It has ended with this result.
     Done(T),
     /// It called [`pause`].
-    Paused(Fiber<T>),
+    Paused(Fiber<T>, Nap),
 }
 
 impl<T> Fiber<T> {
@@ -66,9 +76,9 @@ impl<T> Fiber<T> {
             unreachable!("a fiber that has ended is gone");
         };
         match coroutine.resume(()) {
-            CoroutineResult::Yield(()) => {
+            CoroutineResult::Yield(nap) => {
                 self.coroutine = Some(coroutine);
-                Progress::Paused(self)
+                Progress::Paused(self, nap)
             }
             CoroutineResult::Return(result) => {
                 let stack = coroutine.into_stack();
@@ -92,8 +102,9 @@ impl<T> Drop for Fiber<T> {
     }
 }
 
-/// Lets the thread do something else; outside a fiber it does nothing.
-pub fn pause() {
+/// Lets the thread do something else, for as long as `nap` says or until the server stops.
+/// Outside a fiber it does nothing.
+pub fn pause(nap: Nap) {
     let Some(pauser) = CURRENT.take() else {
         return;
     };
@@ -104,7 +115,7 @@ pub fn pause() {
     // SAFETY: CURRENT is set only while the coroutine that owns this yielder runs on this thread,
     // and is cleared before control leaves it; so the yielder lives and is ours.
     unsafe {
-        pauser.as_ref().suspend(());
+        pauser.as_ref().suspend(nap);
     }
     CURRENT.set(Some(pauser));
 }
@@ -115,7 +126,8 @@ mod tests {
 
     fn paused<T>(progress: Progress<T>) -> Fiber<T> {
         match progress {
-            Progress::Paused(fiber) => fiber,
+            Progress::Paused(fiber, Nap::Turn) => fiber,
+            Progress::Paused(..) => panic!("nobody asked for a rest"),
             Progress::Done(_) => panic!("the fiber ended early"),
         }
     }
@@ -124,8 +136,8 @@ mod tests {
     fn two_fibers_take_turns() {
         let work = |name: i32| {
             move || {
-                pause();
-                pause();
+                pause(Nap::Turn);
+                pause(Nap::Turn);
                 name
             }
         };
@@ -139,6 +151,6 @@ mod tests {
 
     #[test]
     fn pausing_outside_a_fiber_does_nothing() {
-        pause();
+        pause(Nap::Turn);
     }
 }

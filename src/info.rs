@@ -113,7 +113,7 @@ fn stats(instance: &Instance, _now: BootTime, text: &mut String) {
     let stats = &instance.stats;
     lines!(text,
         "total_connections_received": stats.connections_received.read(),
-        "total_commands_processed": stats.commands_processed.read(),
+        "total_commands_processed": stats.commands.calls(),
         "total_net_input_bytes": stats.input_bytes.read(),
         "total_net_output_bytes": stats.output_bytes.read(),
         "rejected_connections": stats.connections_rejected.read(),
@@ -146,7 +146,7 @@ fn cpu(_instance: &Instance, _now: BootTime, text: &mut String) {
 fn commandstats(instance: &Instance, _now: BootTime, text: &mut String) {
     for row in table::all() {
         let count = instance.stats.commands.of(row);
-        let (calls, rejected) = (count.calls.read(), count.rejected.read());
+        let (calls, rejected) = (count.calls(), count.rejected.read());
         if calls == 0 && rejected == 0 {
             continue;
         }

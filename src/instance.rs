@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::time::Duration;
 
 use smallvec::SmallVec;
 use tokio::sync::Notify;
@@ -14,8 +15,12 @@ use crate::clock::{BootTime, Clock};
 use crate::config::{ClientClass, Config, NotifyFlags};
 use crate::gate::Gate;
 use crate::keyspace::{Change, Class, Keyspace, Observer};
+use crate::latency::Latency;
+use crate::monitor::Monitors;
+use crate::pause::Pause;
 use crate::pubsub::PubSub;
 use crate::script::cache::Scripts;
+use crate::slowlog::Slowlog;
 use crate::stats::Stats;
 use crate::watch::WatchTable;
 
@@ -43,6 +48,14 @@ pub struct Instance {
     pub clients: Clients,
     /// The counters.
     pub stats: Stats,
+    /// The slowest commands.
+    pub slowlog: Slowlog,
+    /// What took too long, and when.
+    pub latency: Latency,
+    /// Who watches every command.
+    pub monitors: Monitors,
+    /// Who must wait.
+    pub pause: Pause,
     /// When it started.
     pub started: BootTime,
     /// The port it listens on, 0 for none: known once it does.
@@ -52,6 +65,7 @@ pub struct Instance {
     is_stopping: AtomicBool,
     stopping: Notify,
     changed_settings: Notify,
+    timers: Notify,
 }
 
 /// Which keyspace events are published; the observer of the keyspace.
@@ -60,6 +74,18 @@ struct Notifications {
     pubsub: Arc<PubSub>,
     watches: Arc<WatchTable>,
 }
+
+/// How long somebody waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wait {
+    /// Until the clock shows this time.
+    Until(BootTime),
+    /// Until [`Instance::ring_timers`].
+    Rung,
+}
+
+/// The longest sleep of a timer; what is later looks again.
+const TIMER_MAX: Duration = Duration::from_secs(86_400);
 
 static NEXT_NUMBER: AtomicU64 = AtomicU64::new(1);
 
@@ -83,11 +109,16 @@ impl Instance {
             scripts: Scripts::default(),
             clients: Clients::default(),
             stats: Stats::default(),
+            slowlog: Slowlog::default(),
+            latency: Latency::default(),
+            monitors: Monitors::default(),
+            pause: Pause::default(),
             tcp_port: AtomicU32::new(0),
             next_client_id: AtomicU64::new(1),
             is_stopping: AtomicBool::new(false),
             stopping: Notify::new(),
             changed_settings: Notify::new(),
+            timers: Notify::new(),
             config,
             clock,
             pubsub,
@@ -126,6 +157,49 @@ impl Instance {
                 () = self.stopping() => {}
             }
         }
+    }
+
+    /// Removes the keys whose deadline has come, and notes how late that was.
+    pub fn expire_due(&self) {
+        let lateness = &self.stats.lateness;
+        self.keyspace
+            .expire_due_and_tell(self.clock.now(), |deadlines| {
+                let now_us = self.clock.now().micros();
+                for deadline in deadlines {
+                    let late_us = now_us.saturating_sub(deadline.micros());
+                    lateness.add(Duration::from_micros(late_us));
+                }
+            });
+    }
+
+    /// Waits for as long as `wait` asks to; it is asked again when its time has come and after
+    /// [`Instance::ring_timers`].
+    pub async fn wait_while(&self, wait: impl Fn(BootTime) -> Option<Wait>) {
+        loop {
+            let rung = self.timers.notified();
+            tokio::pin!(rung);
+            // Before it asks, so that no ring in between goes unheard.
+            rung.as_mut().enable();
+            let now = self.clock.now();
+            match wait(now) {
+                None => return,
+                Some(Wait::Until(end)) if end <= now => return,
+                // A clock that is moved by hand rings.
+                Some(Wait::Until(end)) if !self.clock.is_manual() => {
+                    let rest = Duration::from_millis(now.millis_until(end)).min(TIMER_MAX);
+                    tokio::select! {
+                        () = rung => {}
+                        () = tokio::time::sleep(rest) => {}
+                    }
+                }
+                Some(Wait::Until(_) | Wait::Rung) => rung.await,
+            }
+        }
+    }
+
+    /// Wakes who waits for a time: the clock was moved, or a pause has ended early.
+    pub fn ring_timers(&self) {
+        self.timers.notify_waiters();
     }
 
     /// A number for the next connection.

@@ -55,8 +55,8 @@
 //! Beside the line: [`instance`] is the state of one server and [`session`] that of one
 //! connection, [`gate`] decides who may touch the keyspace, [`pubsub`], [`watch`] and [`client`]
 //! reach other connections, [`config`] reads redis.conf, [`error`] holds the texts of errors,
-//! [`stats`] and [`info`] count and tell. [`cli`] and [`program`] are the program, [`mod@bench`]
-//! its load generator.
+//! [`stats`], [`histogram`], [`slowlog`], [`latency`], [`monitor`] and [`info`] count and tell, [`pause`] holds
+//! clients back. [`cli`] and [`program`] are the program, [`mod@bench`] its load generator.
 
 pub mod bench;
 pub mod cli;
@@ -69,9 +69,13 @@ pub mod error;
 pub mod fiber;
 pub mod gate;
 pub mod glob;
+pub mod histogram;
 pub mod info;
 pub mod instance;
 pub mod keyspace;
+pub mod latency;
+pub mod monitor;
+pub mod pause;
 pub mod program;
 pub mod pubsub;
 #[cfg(test)]
@@ -80,6 +84,7 @@ pub mod resp;
 pub mod script;
 pub mod server;
 pub mod session;
+pub mod slowlog;
 pub mod stats;
 pub mod watch;
 

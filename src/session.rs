@@ -33,6 +33,23 @@ pub struct Session {
     pub last_scripts: LastScripts,
     /// Made with the first subscription.
     pub subscriptions: Option<Box<Subscriptions>>,
+    /// Whether it sees every command, and may touch no key itself.
+    pub is_monitor: bool,
+    /// Which replies are sent.
+    pub replies: Replies,
+}
+
+/// Which replies a connection gets, by CLIENT REPLY.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Replies {
+    /// All.
+    On,
+    /// None. What is published to it is sent all the same.
+    Off,
+    /// All but that to the request after this one.
+    SkipNext,
+    /// All but that to this request.
+    Skip,
 }
 
 /// What MULTI has queued.
@@ -42,6 +59,8 @@ pub struct Transaction {
     pub requests: Vec<OwnedRequest>,
     /// Whether one was refused when it was queued: EXEC will not run the others.
     pub is_aborted: bool,
+    /// Whether one may change a key: CLIENT PAUSE then holds EXEC back.
+    pub may_write: bool,
 }
 
 /// The keys that WATCH looks after.
@@ -106,6 +125,8 @@ impl Session {
             watch: None,
             last_scripts: LastScripts::default(),
             subscriptions: None,
+            is_monitor: false,
+            replies: Replies::On,
         }
     }
 
@@ -125,7 +146,10 @@ impl Session {
     /// Whether nothing but its own meaning decides if a command may run.
     #[inline]
     pub fn is_plain(&self) -> bool {
-        self.is_authenticated && self.transaction.is_none() && self.subscriptions.is_none()
+        self.is_authenticated
+            && self.transaction.is_none()
+            && self.subscriptions.is_none()
+            && !self.is_monitor
     }
 
     /// Whether it has a subscription and, speaking RESP2, may do little else.

@@ -1,12 +1,14 @@
 //! Counters of one instance. Each is exact; a batch of requests adds to them once, at its end.
 
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
 
 use crate::command::table::{ROW_COUNT, Row};
+use crate::histogram::{Bucket, Histogram};
 use crate::resp::reply::Reply;
 
 /// A count that any thread adds to.
@@ -43,6 +45,8 @@ macro_rules! counters {
             pub commands: CommandCounts,
             /// Errors by their code.
             pub errors: ErrorCounts,
+            /// How late the expiry thread removed keys.
+            pub lateness: Lateness,
         }
 
         impl Stats {
@@ -51,6 +55,7 @@ macro_rules! counters {
                 $(self.$name.reset();)*
                 self.commands.reset();
                 self.errors.0.lock().clear();
+                self.lateness.reset();
             }
         }
     };
@@ -61,8 +66,6 @@ counters! {
     connections_received,
     /// Connections refused for `maxclients`.
     connections_rejected,
-    /// Commands run, those inside EXEC and scripts among them.
-    commands_processed,
     /// Replies that were errors.
     error_replies,
     /// Bytes read from sockets.
@@ -77,6 +80,20 @@ counters! {
     scripts_native,
     /// Scripts run in Lua.
     scripts_lua,
+    /// Locks granted: SET with NX, or SETNX, made its key.
+    lock_grants,
+    /// Locks refused: SET with NX, or SETNX, found its key.
+    lock_refusals,
+    /// Locks released: DEL, UNLINK, GETDEL, DELEX or DELIFEQ removed a key.
+    lock_releases,
+    /// Releases by a wrong token: DELEX or DELIFEQ with a condition, or the compare-and-delete of
+    /// a native script, found another value.
+    lock_wrong_tokens,
+    /// Releases that came too late: as before, but the key was not there.
+    lock_late_releases,
+    /// Locks extended: EXPIRE or its kin gave a living key another deadline, or SET with XX, IFEQ
+    /// or IFDEQ set its key.
+    lock_extensions,
 }
 
 /// Error codes that are counted one by one; what is beyond goes uncounted, as in Redis.
@@ -85,14 +102,50 @@ const ERROR_CODES_MAX: usize = 128;
 /// What INFO's `commandstats` section tells of one command.
 #[derive(Debug, Default)]
 pub struct CommandCount {
-    /// Runs.
-    pub calls: Counter,
+    /// Runs that are not in the histogram: of native scripts, and without `latency-tracking`.
+    untimed: Counter,
+    /// Runs by how long they took, made with the first.
+    times: OnceLock<Histogram>,
     /// Nanoseconds that the runs took together.
     pub nanos: Counter,
     /// Requests that were refused before they ran.
     pub rejected: Counter,
     /// Runs that ended in an error.
     pub failed: Counter,
+}
+
+impl CommandCount {
+    /// Runs.
+    pub fn calls(&self) -> u64 {
+        self.untimed.read() + self.times().map_or(0, Histogram::total)
+    }
+
+    /// Runs by how long they took, those of native scripts aside.
+    pub fn times(&self) -> Option<&Histogram> {
+        self.times.get()
+    }
+
+    /// Adds runs that are not in the histogram.
+    pub fn add_untimed(&self, calls: u64) {
+        self.untimed.add(calls);
+    }
+
+    /// Adds runs of about the same length.
+    pub fn add_timed(&self, bucket: Bucket, calls: u64) {
+        self.times
+            .get_or_init(Histogram::default)
+            .add(bucket, calls);
+    }
+
+    fn reset(&self) {
+        self.untimed.reset();
+        if let Some(times) = self.times() {
+            times.reset();
+        }
+        self.nanos.reset();
+        self.rejected.reset();
+        self.failed.reset();
+    }
 }
 
 /// The counters of every command, by the index of its row.
@@ -111,22 +164,13 @@ impl CommandCounts {
         &self.0[row.index()]
     }
 
-    /// Adds runs that took so long together.
-    pub fn add_calls(&self, row: &Row, calls: u64, took: Duration, failed: u64) {
-        let count = self.of(row);
-        count.calls.add(calls);
-        let nanos = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
-        count.nanos.add(nanos);
-        count.failed.add(failed);
+    /// Commands run, those inside EXEC and scripts among them.
+    pub fn calls(&self) -> u64 {
+        self.0.iter().map(CommandCount::calls).sum()
     }
 
     fn reset(&self) {
-        for count in &self.0 {
-            count.calls.reset();
-            count.nanos.reset();
-            count.rejected.reset();
-            count.failed.reset();
-        }
+        self.0.iter().for_each(CommandCount::reset);
     }
 }
 
@@ -157,5 +201,32 @@ impl ErrorCounts {
             .iter()
             .map(|(code, count)| (code.clone(), *count))
             .collect()
+    }
+}
+
+/// How long after their deadlines the expiry thread removed keys.
+#[derive(Debug, Default)]
+pub struct Lateness {
+    /// By duration.
+    pub times: Histogram,
+    worst_us: AtomicU64,
+}
+
+impl Lateness {
+    /// Adds a key.
+    pub fn add(&self, late: Duration) {
+        self.times.add(Bucket::of(late), 1);
+        let us = u64::try_from(late.as_micros()).unwrap_or(u64::MAX);
+        self.worst_us.fetch_max(us, Ordering::Relaxed);
+    }
+
+    /// The worst, in microseconds.
+    pub fn worst_us(&self) -> u64 {
+        self.worst_us.load(Ordering::Relaxed)
+    }
+
+    fn reset(&self) {
+        self.times.reset();
+        self.worst_us.store(0, Ordering::Relaxed);
     }
 }

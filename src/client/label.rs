@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
-use crate::client::{Client, NO_COMMAND};
+use crate::client::{Client, Mark, NO_COMMAND};
 use crate::clock::BootTime;
 use crate::command::table;
 use crate::error::{CommandError, Quoted};
@@ -91,13 +91,18 @@ pub fn line(client: &Client, now: BootTime) -> String {
     )
 }
 
-/// Redis's letters: `P` subscriber, `x` in MULTI, `U` over a Unix socket, `N` none of these.
+/// Redis's letters: `O` monitor, `P` subscriber, `x` in MULTI, `b` waits, `U` over a Unix socket,
+/// `e` and `T` by CLIENT NO-EVICT and NO-TOUCH, `N` none of these.
 fn flags(client: &Client) -> String {
     let load = Ordering::Relaxed;
     let letters = [
+        ('O', client.has(Mark::Monitor)),
         ('P', client.is_subscriber()),
         ('x', client.queued.load(load) > 0),
+        ('b', client.is_blocked()),
         ('U', client.address.is_unix()),
+        ('e', client.has(Mark::NoEvict)),
+        ('T', client.has(Mark::NoTouch)),
     ];
     let shown: String = letters
         .iter()

@@ -63,12 +63,40 @@ pub struct Client {
     /// Requests queued by MULTI plus one; 0 outside of MULTI.
     pub queued: AtomicU32,
     protocol: AtomicU8,
+    marks: AtomicU8,
+    block: AtomicU8,
     is_closing: AtomicBool,
     has_mail: AtomicBool,
     labels: Mutex<Option<Box<Labels>>>,
     /// Made with the first message.
     mail: Mutex<Option<Box<Mail>>>,
     waker: AtomicWaker,
+}
+
+/// What CLIENT LIST shows of a client by a letter, and nothing else depends on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Mark {
+    /// `e`: CLIENT NO-EVICT.
+    NoEvict = 1,
+    /// `T`: CLIENT NO-TOUCH.
+    NoTouch = 2,
+    /// `O`: MONITOR.
+    Monitor = 4,
+}
+
+/// Whether a client waits, or why it does no more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Block {
+    /// It does not wait.
+    No = 0,
+    /// It waits.
+    Waiting = 1,
+    /// CLIENT UNBLOCK TIMEOUT: as if its time had come.
+    TimedOut = 2,
+    /// CLIENT UNBLOCK ERROR.
+    Refused = 3,
 }
 
 /// `last_command` of a client that has sent none.
@@ -128,6 +156,8 @@ impl Client {
             shard_channels: AtomicU32::new(0),
             queued: AtomicU32::new(0),
             protocol: AtomicU8::new(2),
+            marks: AtomicU8::new(0),
+            block: AtomicU8::new(Block::No as u8),
             is_closing: AtomicBool::new(false),
             has_mail: AtomicBool::new(false),
             labels: Mutex::new(None),
@@ -140,6 +170,48 @@ impl Client {
     pub fn is_subscriber(&self) -> bool {
         let counts = [&self.channels, &self.patterns, &self.shard_channels];
         counts.iter().any(|count| count.load(Ordering::Relaxed) > 0)
+    }
+
+    /// Whether it bears a mark.
+    pub fn has(&self, mark: Mark) -> bool {
+        self.marks.load(Ordering::Relaxed) & mark as u8 != 0
+    }
+
+    /// Gives it a mark.
+    pub fn mark(&self, mark: Mark) {
+        self.marks.fetch_or(mark as u8, Ordering::Relaxed);
+    }
+
+    /// Takes a mark away.
+    pub fn unmark(&self, mark: Mark) {
+        self.marks.fetch_and(!(mark as u8), Ordering::Relaxed);
+    }
+
+    /// It begins to wait.
+    pub fn block(&self) {
+        self.block.store(Block::Waiting as u8, Ordering::SeqCst);
+    }
+
+    /// Whether it waits.
+    pub fn is_blocked(&self) -> bool {
+        self.block.load(Ordering::SeqCst) == Block::Waiting as u8
+    }
+
+    /// Ends its wait for `reason`; tells whether it waited. Somebody must wake it then.
+    pub fn unblock(&self, reason: Block) -> bool {
+        let (from, to) = (Block::Waiting as u8, reason as u8);
+        self.block
+            .compare_exchange(from, to, Ordering::SeqCst, Ordering::SeqCst)
+            .is_ok()
+    }
+
+    /// It waits no more; tells why, if somebody has ended it.
+    pub fn end_block(&self) -> Block {
+        match self.block.swap(Block::No as u8, Ordering::SeqCst) {
+            2 => Block::TimedOut,
+            3 => Block::Refused,
+            _ => Block::No,
+        }
     }
 
     /// Notes the command that it runs.

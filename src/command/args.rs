@@ -52,6 +52,16 @@ pub fn parse_integer(text: &[u8]) -> Option<i64> {
     }
 }
 
+/// When a time to wait in milliseconds is over that begins at `now`.
+///
+/// # Errors
+/// It is no number, or below 0.
+pub fn timeout_end(text: &[u8], now: BootTime) -> Result<BootTime, CommandError> {
+    let millis = parse_integer(text).ok_or(CommandError::TimeoutNotAnInteger)?;
+    let millis = u64::try_from(millis).map_err(|_| CommandError::TimeoutNegative)?;
+    Ok(now.after_millis(millis))
+}
+
 /// Whether an argument is this option word, in any case.
 pub fn is(argument: &[u8], word: &str) -> bool {
     argument.eq_ignore_ascii_case(word.as_bytes())

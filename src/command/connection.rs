@@ -1,11 +1,13 @@
 //! Commands on the connection itself.
 
+use crate::REDIS_VERSION;
+use crate::client::{self, Mark};
 use crate::command::args;
-use crate::command::{CommandResult, Context, Outcome, pubsub, transaction};
+use crate::command::{CommandResult, Context, Outcome, monitor, pubsub, transaction};
 use crate::error::{CommandError, Quoted};
 use crate::resp::Protocol;
 use crate::resp::reply::Reply;
-use crate::{REDIS_VERSION, client};
+use crate::session::Replies;
 
 /// Replies `PONG`, or the message; a subscriber in RESP2 gets an array.
 ///
@@ -44,6 +46,11 @@ pub fn quit(_ctx: &mut Context<'_>, _args: &[&[u8]]) -> CommandResult {
 pub fn reset(ctx: &mut Context<'_>, _args: &[&[u8]]) -> CommandResult {
     transaction::abandon(ctx);
     pubsub::unsubscribe_everything(ctx.instance, ctx.session);
+    monitor::stop(ctx.instance, ctx.session);
+    ctx.session.replies = Replies::On;
+    for mark in [Mark::NoEvict, Mark::NoTouch] {
+        ctx.session.client.unmark(mark);
+    }
     ctx.session.select(0);
     ctx.session.speak(Protocol::Resp2);
     ctx.session
@@ -167,106 +174,5 @@ impl<'a> Greeting<'a> {
             };
         }
         Ok(greeting)
-    }
-}
-
-/// Names the connection.
-///
-/// `CLIENT SETNAME connection-name`
-pub fn client_setname(ctx: &mut Context<'_>, args: &[&[u8]]) -> CommandResult {
-    client::set_name(&ctx.session.client, args[2])?;
-    Ok(Reply::OK.into())
-}
-
-/// Replies the connection's name, null where it has none.
-///
-/// `CLIENT GETNAME`
-pub fn client_getname(ctx: &mut Context<'_>, _args: &[&[u8]]) -> CommandResult {
-    let name = ctx.session.client.labels().name;
-    Ok(Reply::bulk_or_null((!name.is_empty()).then_some(name.as_bytes())).into())
-}
-
-/// Tells which client library the connection uses.
-///
-/// `CLIENT SETINFO LIB-NAME name | LIB-VER version`
-pub fn client_setinfo(ctx: &mut Context<'_>, args: &[&[u8]]) -> CommandResult {
-    client::set_library(&ctx.session.client, args[2], args[3])?;
-    Ok(Reply::OK.into())
-}
-
-/// Replies the connection's id.
-///
-/// `CLIENT ID`
-pub fn client_id(ctx: &mut Context<'_>, _args: &[&[u8]]) -> CommandResult {
-    let id = i64::try_from(ctx.session.client.id).unwrap_or(i64::MAX);
-    Ok(Reply::Integer(id).into())
-}
-
-/// Replies the connection's line of CLIENT LIST.
-///
-/// `CLIENT INFO`
-pub fn client_info(ctx: &mut Context<'_>, _args: &[&[u8]]) -> CommandResult {
-    let line = client::line(&ctx.session.client, ctx.now);
-    Ok(Reply::Verbatim(line + "\n").into())
-}
-
-/// Replies a line for each connection.
-///
-/// `CLIENT LIST [TYPE NORMAL | MASTER | REPLICA | PUBSUB] [ID client-id [client-id ...]]`
-pub fn client_list(ctx: &mut Context<'_>, args: &[&[u8]]) -> CommandResult {
-    let filter = ClientFilter::parse(&args[2..])?;
-    let mut clients: Vec<_> = ctx
-        .instance
-        .clients
-        .iter()
-        .map(|entry| entry.value().clone())
-        .filter(|client| filter.accepts(client))
-        .collect();
-    clients.sort_unstable_by_key(|client| client.id);
-    let lines = clients
-        .iter()
-        .map(|client| client::line(client, ctx.now) + "\n")
-        .collect();
-    Ok(Reply::Verbatim(lines).into())
-}
-
-enum ClientFilter {
-    All,
-    Normal,
-    Subscribers,
-    Nobody,
-    Ids(Vec<u64>),
-}
-
-impl ClientFilter {
-    fn parse(words: &[&[u8]]) -> Result<ClientFilter, CommandError> {
-        match words {
-            [] => Ok(ClientFilter::All),
-            [word, kind] if args::is(word, "TYPE") => match kind.to_ascii_lowercase().as_slice() {
-                b"normal" => Ok(ClientFilter::Normal),
-                b"pubsub" => Ok(ClientFilter::Subscribers),
-                b"master" | b"replica" | b"slave" => Ok(ClientFilter::Nobody),
-                _ => Err(CommandError::ClientType {
-                    kind: Quoted::whole(kind),
-                }),
-            },
-            [word, ids @ ..] if args::is(word, "ID") && !ids.is_empty() => ids
-                .iter()
-                .map(|id| args::parse_integer(id).and_then(|id| u64::try_from(id).ok()))
-                .collect::<Option<_>>()
-                .map(ClientFilter::Ids)
-                .ok_or(CommandError::ClientId),
-            _ => Err(CommandError::Syntax),
-        }
-    }
-
-    fn accepts(&self, client: &client::Client) -> bool {
-        match self {
-            ClientFilter::All => true,
-            ClientFilter::Normal => !client.is_subscriber(),
-            ClientFilter::Subscribers => client.is_subscriber(),
-            ClientFilter::Nobody => false,
-            ClientFilter::Ids(ids) => ids.contains(&client.id),
-        }
     }
 }

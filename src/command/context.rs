@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use crate::clock::{BootTime, Stopwatch};
 use crate::command::table::Row;
-use crate::command::tally::Tally;
+use crate::command::tally::{Locks, Tally};
+use crate::histogram::Bucket;
 use crate::instance::Instance;
 use crate::keyspace::{Event, Held, KeyGuard};
+use crate::pause::Paused;
 use crate::resp::reply::Reply;
 use crate::session::Session;
 
@@ -26,6 +28,13 @@ pub struct Context<'a> {
     /// Runs since the last command ended: one reading of the clock a command is enough to know
     /// how long each took.
     pub watch: Stopwatch,
+    /// What CLIENT PAUSE lets wait.
+    pub paused: Option<Paused>,
+    /// Whether MONITOR must hear of the commands.
+    pub monitoring: Monitoring,
+    /// A run of a command that takes this long is looked at: for SLOWLOG, LATENCY and MONITOR.
+    pub notable: Duration,
+    is_latency_tracked: bool,
     /// Shards that the caller has locked already: a native script's.
     held: Option<Held<'a>>,
     tally: Tally,
@@ -40,6 +49,17 @@ pub enum Access {
     Whole,
     /// A script has run past `busy-reply-threshold`: only what is flagged for it may run.
     Busy,
+}
+
+/// What MONITOR must hear.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Monitoring {
+    /// Nobody listens.
+    Off,
+    /// The command that ran, once it has.
+    On,
+    /// Nothing of the script that runs, which was told before; its commands as ever.
+    Told,
 }
 
 /// Who calls a command.
@@ -62,7 +82,21 @@ impl<'a> Context<'a> {
         access: Access,
     ) -> Context<'a> {
         let (now, watch) = instance.clock.now_and_watch();
+        let observation = &instance.config.settings.observation;
+        let monitoring = if instance.monitors.is_any() {
+            Monitoring::On
+        } else {
+            Monitoring::Off
+        };
+        let notable = match monitoring {
+            Monitoring::Off => observation.notable().unwrap_or(Duration::MAX),
+            Monitoring::On | Monitoring::Told => Duration::ZERO,
+        };
         Context {
+            paused: instance.pause.at(now),
+            monitoring,
+            notable,
+            is_latency_tracked: observation.is_latency_tracked(),
             instance,
             session,
             now,
@@ -156,7 +190,21 @@ impl<'a> Context<'a> {
     /// Counts a run of a command, and whether it failed.
     #[inline]
     pub fn count_call(&mut self, row: &'static Row, took: Duration, failed: bool) {
-        self.tally.add_call(row, took, u64::from(failed));
+        let bucket = self.is_latency_tracked.then(|| Bucket::of(took));
+        self.tally.add_call(row, took, bucket, u64::from(failed));
+    }
+
+    /// Counts a run of a command that nobody has timed.
+    #[inline]
+    pub fn count_untimed_call(&mut self, row: &'static Row, failed: bool) {
+        self.tally
+            .add_call(row, Duration::ZERO, None, u64::from(failed));
+    }
+
+    /// Counts what became of locks.
+    #[inline]
+    pub fn locks(&mut self) -> &mut Locks {
+        &mut self.tally.locks
     }
 
     /// Counts a script that runs natively.

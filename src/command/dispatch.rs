@@ -1,10 +1,11 @@
 //! From a request to its command: is there one, may it run now, and what did it answer.
 
-use std::time::Duration;
-
 use crate::command::table::{self, Flags, Row, Scope};
-use crate::command::{Access, Caller, CommandResult, Context, Outcome, transaction};
+use crate::command::{
+    Access, Caller, CommandResult, Context, Monitoring, Outcome, observe, scripting, transaction,
+};
 use crate::error::{CommandError, Quoted};
+use crate::pause::Paused;
 use crate::resp::Protocol;
 use crate::resp::reply::Reply;
 
@@ -21,15 +22,20 @@ pub fn run_named(ctx: &mut Context<'_>, named: Option<&'static Row>, request: &[
         Err(error) => return refuse(ctx, request, error),
     };
     ctx.session.client.note_command(row);
-    let is_plain = ctx.session.is_plain() && ctx.access != Access::Busy;
+    let is_plain = ctx.session.is_plain() && ctx.access != Access::Busy && ctx.paused.is_none();
     if !is_plain && ctx.caller == Caller::Client {
         if let Err(error) = admit(ctx, row) {
             return refuse(ctx, request, error);
         }
+        if must_wait(ctx, row, request) {
+            return Outcome::Paused;
+        }
+        let may_write = ctx.session.transaction.is_some() && may_write(ctx, row, request);
         let session = &mut *ctx.session;
         if let Some(transaction) = session.transaction.as_deref_mut()
             && !runs_inside_multi(row)
         {
+            transaction.may_write |= may_write;
             transaction::queue(transaction, &session.client, request);
             return Reply::status("QUEUED").into();
         }
@@ -49,6 +55,9 @@ pub fn call(ctx: &mut Context<'_>, row: &'static Row, request: &[&[u8]]) -> Comm
         let took = watch.lap();
         ctx.watch = watch;
         ctx.count_call(row, took, is_failure(&result));
+        if took >= ctx.notable {
+            observe::ran(ctx, row, request, took);
+        }
     }
     result
 }
@@ -61,7 +70,10 @@ pub fn call_unmeasured(
     request: &[&[u8]],
 ) -> CommandResult {
     let result = call_handler(ctx, row, request);
-    ctx.count_call(row, Duration::ZERO, is_failure(&result));
+    ctx.count_untimed_call(row, is_failure(&result));
+    if ctx.monitoring != Monitoring::Off {
+        observe::tell_monitors(ctx, row, request);
+    }
     result
 }
 
@@ -120,6 +132,9 @@ fn admit(ctx: &Context<'_>, row: &Row) -> Result<(), CommandError> {
     if !session.is_authenticated && !row.flags.has(Flags::NO_AUTH) {
         return Err(CommandError::NoAuth);
     }
+    if session.is_monitor && (row.flags.has(Flags::WRITE) || row.flags.has(Flags::READONLY)) {
+        return Err(CommandError::MonitorTouchesKeys);
+    }
     if session.transaction.is_some() && row.flags.has(Flags::NO_MULTI) {
         return Err(CommandError::NotInsideMulti);
     }
@@ -131,6 +146,28 @@ fn admit(ctx: &Context<'_>, row: &Row) -> Result<(), CommandError> {
         return Err(CommandError::Busy);
     }
     Ok(())
+}
+
+/// Whether CLIENT PAUSE holds the command back.
+fn must_wait(ctx: &Context<'_>, row: &Row, request: &[&[u8]]) -> bool {
+    match ctx.paused {
+        None => false,
+        Some(Paused::Everything) => true,
+        Some(Paused::Writes) => match &ctx.session.transaction {
+            Some(transaction) if row.name == "exec" => transaction.may_write,
+            _ => may_write(ctx, row, request),
+        },
+    }
+}
+
+/// Whether a pause of writes holds the command back: it may change a key, or publish, or is a
+/// script that does not say that it will not.
+pub fn may_write(ctx: &Context<'_>, row: &Row, request: &[&[u8]]) -> bool {
+    match row.name {
+        "eval" | "evalsha" => !scripting::is_read_only(ctx.instance, row, request),
+        "publish" | "spublish" => true,
+        _ => row.flags.has(Flags::WRITE),
+    }
 }
 
 /// A refused request spoils the transaction it belongs to; a refused EXEC ends it.

@@ -121,11 +121,13 @@ fn set_deadline(
     if condition != Condition::NONE && !condition.holds(when.unix(clock.unix_micros()), current) {
         return Ok(Reply::Integer(0).into());
     }
-    match when.deadline(now, |unix| clock.from_unix(unix)) {
-        deadline if deadline <= now => {
-            key.remove(Event::Del);
-        }
-        deadline => key.expire_at(deadline),
+    let deadline = when.deadline(now, |unix| clock.from_unix(unix));
+    if deadline <= now {
+        key.remove(Event::Del);
+    } else {
+        key.expire_at(deadline);
+        drop(key);
+        ctx.locks().extensions += 1;
     }
     Ok(Reply::Integer(1).into())
 }

@@ -13,13 +13,16 @@ use crate::resp::reply::Reply;
 /// `DEL key [key ...]`
 pub fn del(ctx: &mut Context<'_>, args: &[&[u8]]) -> CommandResult {
     if let [_, name] = args {
-        return Ok(Reply::from(ctx.key(name).remove(Event::Del)).into());
+        let is_removed = ctx.key(name).remove(Event::Del);
+        ctx.locks().releases += u64::from(is_removed);
+        return Ok(Reply::from(is_removed).into());
     }
     let keys = &args[1..];
     let removed = ctx.holding(keys, |ctx| {
         let remove = |key: &&&[u8]| ctx.key(key).remove(Event::Del);
         keys.iter().filter(remove).count()
     });
+    ctx.locks().releases += removed as u64;
     Ok(Reply::from(removed).into())
 }
 
@@ -99,10 +102,20 @@ fn remove_if(
 ) -> CommandResult {
     let mut key = ctx.key(name);
     if !key.exists() {
+        drop(key);
+        if condition != Some(Condition::Always) {
+            ctx.locks().late_releases += 1;
+        }
         return Ok(Reply::from(false).into());
     }
     let condition = condition.ok_or(CommandError::DelexCondition)?;
     let is_removed = condition.holds(key.value())? && key.remove(Event::Del);
+    drop(key);
+    if is_removed {
+        ctx.locks().releases += 1;
+    } else {
+        ctx.locks().wrong_tokens += 1;
+    }
     Ok(Reply::from(is_removed).into())
 }
 

@@ -4,6 +4,7 @@
 //! transaction use the same functions as a connection.
 
 pub mod args;
+pub mod client;
 pub mod condition;
 pub mod connection;
 mod context;
@@ -13,16 +14,20 @@ pub mod edit;
 pub mod expire;
 pub mod generic;
 pub mod introspection;
+pub mod latency;
 pub mod lcs;
 mod long_double;
 pub mod memory;
+pub mod monitor;
 pub mod msetex;
 pub mod object;
+mod observe;
 pub mod pubsub;
 mod script_calls;
 pub mod scripting;
 pub mod server;
 pub mod set;
+pub mod slowlog;
 pub mod string;
 pub mod syntax;
 pub mod table;
@@ -30,8 +35,9 @@ mod tally;
 pub mod transaction;
 pub mod transfer;
 
-pub use context::{Access, Caller, Context};
+pub use context::{Access, Caller, Context, Monitoring};
 
+use crate::clock::BootTime;
 use crate::error::CommandError;
 use crate::resp::reply::Reply;
 
@@ -48,6 +54,19 @@ pub enum Outcome {
     Drop,
     /// The command must run while nothing else does: call it again with the keyspace to itself.
     NeedsWhole,
+    /// CLIENT PAUSE holds the command back: call it again when the pause is over.
+    Paused,
+    /// The connection waits, and gets its reply afterwards.
+    Blocked(Box<Blocked>),
+}
+
+/// What a connection waits for that has nothing to wait for but time: WAIT without replicas.
+#[derive(Debug)]
+pub struct Blocked {
+    /// When it ends; `None` for never.
+    pub end: Option<BootTime>,
+    /// What is answered then, and to CLIENT UNBLOCK.
+    pub reply: Reply,
 }
 
 /// An outcome, or the error that is answered instead.

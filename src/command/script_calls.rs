@@ -1,10 +1,9 @@
 //! What a script's `redis.call` reaches: the same functions as a connection, with a script's rights.
 
 use std::sync::LazyLock;
-use std::time::Duration;
 
 use crate::command::table::{self, Flags, Row};
-use crate::command::{Caller, Context, Outcome, dispatch};
+use crate::command::{Caller, Context, Monitoring, Outcome, dispatch};
 use crate::error::{CommandError, ScriptError};
 use crate::keyspace::Event;
 use crate::resp::reply::Reply;
@@ -51,6 +50,19 @@ impl<'c, 'a> ScriptCalls<'c, 'a> {
     }
 }
 
+impl ScriptCalls<'_, '_> {
+    /// MONITOR shows the two commands of a compare-and-delete as they are written, so they run one
+    /// by one; whether it will succeed is known all the same, since its shard is locked.
+    fn count_failed_release(&mut self, key: &[u8], value: &[u8]) {
+        let guard = self.ctx.key(key);
+        let (is_there, is_equal) = (guard.exists(), guard.value() == Some(value));
+        drop(guard);
+        let locks = self.ctx.locks();
+        locks.wrong_tokens += u64::from(is_there && !is_equal);
+        locks.late_releases += u64::from(!is_there);
+    }
+}
+
 impl Drop for ScriptCalls<'_, '_> {
     fn drop(&mut self) {
         self.ctx.caller = self.outer;
@@ -88,7 +100,9 @@ impl Calls for ScriptCalls<'_, '_> {
         match outcome? {
             Outcome::Reply(reply) | Outcome::Close(reply) => Ok(reply),
             Outcome::Many(replies) => Ok(Reply::Array(replies)),
-            Outcome::Drop | Outcome::NeedsWhole => Err(ScriptError::Forbidden.into()),
+            Outcome::Drop | Outcome::NeedsWhole | Outcome::Paused | Outcome::Blocked(_) => {
+                Err(ScriptError::Forbidden.into())
+            }
         }
     }
 
@@ -96,31 +110,48 @@ impl Calls for ScriptCalls<'_, '_> {
         if self.read_only || self.running.is_some() {
             return None;
         }
+        if self.ctx.monitoring != Monitoring::Off {
+            self.count_failed_release(key, value);
+            return None;
+        }
         let (get, delete) = ((*GET)?, row_of_deletion(command)?);
         let mut guard = self.ctx.read(key);
+        let is_there = guard.exists();
         let is_equal = guard.value() == Some(value);
         if is_equal {
             guard.remove(Event::Del);
         }
         drop(guard);
-        self.ctx.count_call(get, Duration::ZERO, false);
+        self.ctx.count_untimed_call(get, false);
+        let locks = self.ctx.locks();
+        match (is_there, is_equal) {
+            (_, true) => locks.releases += 1,
+            (true, false) => locks.wrong_tokens += 1,
+            (false, false) => locks.late_releases += 1,
+        }
         if is_equal {
-            self.ctx.count_call(delete, Duration::ZERO, false);
+            self.ctx.count_untimed_call(delete, false);
         }
         Some(is_equal)
     }
 
     fn holds_value(&mut self, key: &[u8], value: &[u8]) -> Option<bool> {
+        if self.ctx.monitoring != Monitoring::Off {
+            return None;
+        }
         let get = (*GET)?;
         let holds = self.ctx.read(key).value() == Some(value);
-        self.ctx.count_call(get, Duration::ZERO, false);
+        self.ctx.count_untimed_call(get, false);
         Some(holds)
     }
 
     fn exists(&mut self, key: &[u8]) -> Option<bool> {
+        if self.ctx.monitoring != Monitoring::Off {
+            return None;
+        }
         let exists = (*EXISTS)?;
         let is_there = self.ctx.read(key).exists();
-        self.ctx.count_call(exists, Duration::ZERO, false);
+        self.ctx.count_untimed_call(exists, false);
         Some(is_there)
     }
 

@@ -9,9 +9,10 @@ use std::time::Duration;
 use crate::clock::Stopwatch;
 use crate::command::args;
 use crate::command::script_calls::ScriptCalls;
-use crate::command::{Access, CommandResult, Context, Outcome};
+use crate::command::table::Row;
+use crate::command::{Access, CommandResult, Context, Monitoring, Outcome, observe};
 use crate::error::{CommandError, ScriptError};
-use crate::fiber;
+use crate::fiber::{self, Nap};
 use crate::gate::Hold;
 use crate::instance::Instance;
 use crate::resp::reply::Reply;
@@ -29,7 +30,7 @@ const SLICE: Duration = Duration::from_millis(2);
 pub fn eval(ctx: &mut Context<'_>, args: &[&[u8]]) -> CommandResult {
     let arguments = Arguments::parse(args)?;
     let script = by_body(ctx, args[1])?;
-    run(ctx, &script, arguments, Permission::AsDeclared)
+    run(ctx, &script, args, arguments, Permission::AsDeclared)
 }
 
 /// Runs a script that is known by its SHA-1.
@@ -37,7 +38,7 @@ pub fn eval(ctx: &mut Context<'_>, args: &[&[u8]]) -> CommandResult {
 /// `EVALSHA sha1 numkeys [key [key ...]] [arg [arg ...]]`
 pub fn evalsha(ctx: &mut Context<'_>, args: &[&[u8]]) -> CommandResult {
     let arguments = Arguments::parse(args)?;
-    run_known(ctx, args[1], arguments, Permission::AsDeclared)
+    run_known(ctx, args, arguments, Permission::AsDeclared)
 }
 
 /// Runs a script that may not change anything.
@@ -46,7 +47,7 @@ pub fn evalsha(ctx: &mut Context<'_>, args: &[&[u8]]) -> CommandResult {
 pub fn eval_ro(ctx: &mut Context<'_>, args: &[&[u8]]) -> CommandResult {
     let arguments = Arguments::parse(args)?;
     let script = by_body(ctx, args[1])?;
-    run(ctx, &script, arguments, Permission::ReadOnly)
+    run(ctx, &script, args, arguments, Permission::ReadOnly)
 }
 
 /// Runs a script that is known by its SHA-1 and may not change anything.
@@ -54,7 +55,7 @@ pub fn eval_ro(ctx: &mut Context<'_>, args: &[&[u8]]) -> CommandResult {
 /// `EVALSHA_RO sha1 numkeys [key [key ...]] [arg [arg ...]]`
 pub fn evalsha_ro(ctx: &mut Context<'_>, args: &[&[u8]]) -> CommandResult {
     let arguments = Arguments::parse(args)?;
-    run_known(ctx, args[1], arguments, Permission::ReadOnly)
+    run_known(ctx, args, arguments, Permission::ReadOnly)
 }
 
 /// Makes a script known; replies its SHA-1.
@@ -124,16 +125,16 @@ enum Permission {
 
 fn run_known(
     ctx: &mut Context<'_>,
-    sha1: &[u8],
+    request: &[&[u8]],
     arguments: Arguments<'_>,
     permission: Permission,
 ) -> CommandResult {
-    let sha1 = cache::parse_sha1(sha1).ok_or(CommandError::NoScript)?;
+    let sha1 = cache::parse_sha1(request[1]).ok_or(CommandError::NoScript)?;
     let scripts = &ctx.instance.scripts;
     let script = scripts
         .find_again(&sha1, &mut ctx.session.last_scripts)
         .ok_or(CommandError::NoScript)?;
-    let result = run(ctx, &script, arguments, permission);
+    let result = run(ctx, &script, request, arguments, permission);
     ctx.session.last_scripts.keep(script);
     result
 }
@@ -188,6 +189,7 @@ impl<'a> Arguments<'a> {
 fn run(
     ctx: &mut Context<'_>,
     script: &Script,
+    request: &[&[u8]],
     arguments: Arguments<'_>,
     permission: Permission,
 ) -> CommandResult {
@@ -201,11 +203,14 @@ fn run(
     };
     if let Ok(program) = &script.native {
         ctx.count_native_script();
+        observe::before_script(ctx, request);
         let run = |ctx: &mut Context<'_>| {
             let mut calls = ScriptCalls::new(ctx, read_only, None);
             program.run(script.sha1_text(), keys, argv, &mut calls)
         };
-        let reply = if !read_only && program.is_one_lookup(keys, argv) {
+        // Shown to monitors it is two commands, and must not be divided.
+        let is_whole = ctx.monitoring == Monitoring::Off && program.is_one_lookup(keys, argv);
+        let reply = if !read_only && is_whole {
             run(ctx)
         } else {
             ctx.holding(keys, run)
@@ -215,8 +220,22 @@ fn run(
     if ctx.access != Access::Whole {
         return Ok(Outcome::NeedsWhole);
     }
+    observe::before_script(ctx, request);
     ctx.instance.stats.scripts_lua.add(1);
     run_lua(ctx, script, arguments, read_only).map(Outcome::from)
+}
+
+/// Whether a request for a script cannot change anything, as far as the script's first line tells.
+/// One that cannot be run at all changes nothing either.
+pub fn is_read_only(instance: &Instance, row: &Row, request: &[&[u8]]) -> bool {
+    let flags = if row.name == "eval" {
+        shebang::parse(request[1]).ok().map(|(flags, _)| flags)
+    } else {
+        let sha1 = cache::parse_sha1(request[1]);
+        let script = sha1.and_then(|sha1| instance.scripts.find(&sha1));
+        script.map(|script| script.flags)
+    };
+    flags.is_none_or(|flags| flags.contains(ScriptFlags::NO_WRITES))
 }
 
 /// Whether a script with a first line of its own says that it may change keys.
@@ -263,7 +282,7 @@ fn pulse<'a>(instance: &'a Instance, running: &'a Running) -> impl Fn() -> Pulse
             instance
                 .gate
                 .park(if is_busy { Hold::Busy } else { Hold::Parked });
-            fiber::pause();
+            fiber::pause(Nap::Turn);
             slice.set(Stopwatch::start());
         }
         if running.is_killed() || instance.is_stopping() {

@@ -25,10 +25,23 @@ pub fn set(ctx: &mut Context<'_>, args: &[&[u8]]) -> CommandResult {
         Answer::OldValue => Some(Reply::bulk_or_null(key.value())),
         Answer::Ok => None,
     };
-    if !options.condition.holds(key.value())? {
+    let is_set = options.condition.holds(key.value())?;
+    if is_set {
+        key.set(args[2], expiry, Event::Set);
+    }
+    drop(key);
+    let locks = ctx.locks();
+    match (options.condition, is_set) {
+        (Condition::IfAbsent, true) => locks.grants += 1,
+        (Condition::IfAbsent, false) => locks.refusals += 1,
+        (Condition::IfPresent | Condition::IfEqual(_) | Condition::IfDigest(_), true) => {
+            locks.extensions += 1;
+        }
+        _ => {}
+    }
+    if !is_set {
         return Ok(old.unwrap_or(Reply::Null).into());
     }
-    key.set(args[2], expiry, Event::Set);
     Ok(old.unwrap_or(Reply::OK).into())
 }
 

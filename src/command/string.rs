@@ -35,6 +35,12 @@ pub fn setnx(ctx: &mut Context<'_>, args: &[&[u8]]) -> CommandResult {
     if is_free {
         key.set(args[2], Expiry::Never, Event::Set);
     }
+    drop(key);
+    if is_free {
+        ctx.locks().grants += 1;
+    } else {
+        ctx.locks().refusals += 1;
+    }
     Ok(Reply::from(is_free).into())
 }
 
@@ -85,7 +91,9 @@ pub fn getset(ctx: &mut Context<'_>, args: &[&[u8]]) -> CommandResult {
 pub fn getdel(ctx: &mut Context<'_>, args: &[&[u8]]) -> CommandResult {
     let mut key = ctx.read(args[1]);
     let old = Reply::bulk_or_null(key.value());
-    key.remove(Event::Del);
+    let is_removed = key.remove(Event::Del);
+    drop(key);
+    ctx.locks().releases += u64::from(is_removed);
     Ok(old.into())
 }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 use smallvec::SmallVec;
 
 use crate::command::table::Row;
+use crate::histogram::Bucket;
 use crate::stats::Stats;
 
 /// See the module's text.
@@ -23,55 +24,100 @@ pub(super) struct Tally {
     pub(super) misses: u64,
     /// Scripts run natively.
     pub(super) native_scripts: u64,
+    /// What became of locks.
+    pub(super) locks: Locks,
+}
+
+/// What became of locks; [`Stats`] says what counts as what.
+#[derive(Default)]
+pub struct Locks {
+    /// Given to who asked.
+    pub grants: u64,
+    /// Held by somebody else.
+    pub refusals: u64,
+    /// Given back.
+    pub releases: u64,
+    /// Not given back, as they were somebody else's.
+    pub wrong_tokens: u64,
+    /// Not given back, as there was none.
+    pub late_releases: u64,
+    /// Given a longer life.
+    pub extensions: u64,
 }
 
 struct Calls {
     row: &'static Row,
-    count: u64,
+    /// Runs that no bucket has.
+    untimed: u64,
+    /// Runs by how long they took. Those of a batch are of few different lengths.
+    timed: SmallVec<[(Bucket, u32); 4]>,
     failed: u64,
     took: Duration,
 }
 
 impl Tally {
-    /// Adds a run of a command.
+    /// Adds a run of a command; `bucket` is where it stands in the histogram, if it does.
     #[inline]
-    pub(super) fn add_call(&mut self, row: &'static Row, took: Duration, failed: u64) {
+    pub(super) fn add_call(
+        &mut self,
+        row: &'static Row,
+        took: Duration,
+        bucket: Option<Bucket>,
+        failed: u64,
+    ) {
+        let calls = self.calls_of(row);
+        calls.failed += failed;
+        calls.took += took;
+        match bucket {
+            None => calls.untimed += 1,
+            Some(bucket) => match calls.timed.iter_mut().find(|(known, _)| *known == bucket) {
+                Some((_, count)) => *count += 1,
+                None => calls.timed.push((bucket, 1)),
+            },
+        }
+    }
+
+    #[inline]
+    fn calls_of(&mut self, row: &'static Row) -> &mut Calls {
         let known = self
             .calls
-            .iter_mut()
-            .find(|calls| std::ptr::eq(calls.row, row));
-        match known {
-            Some(calls) => {
-                calls.count += 1;
-                calls.failed += failed;
-                calls.took += took;
-            }
-            None => self.calls.push(Calls {
+            .iter()
+            .position(|calls| std::ptr::eq(calls.row, row));
+        let index = known.unwrap_or_else(|| {
+            self.calls.push(Calls {
                 row,
-                count: 1,
-                failed,
-                took,
-            }),
-        }
+                untimed: 0,
+                timed: SmallVec::new(),
+                failed: 0,
+                took: Duration::ZERO,
+            });
+            self.calls.len() - 1
+        });
+        &mut self.calls[index]
     }
 
     /// Adds all of it to the counters.
     pub(super) fn flush(&self, stats: &Stats) {
-        let mut commands = 0;
         for calls in &self.calls {
-            commands += calls.count;
-            let Calls {
-                row,
-                count,
-                failed,
-                took,
-            } = calls;
-            stats.commands.add_calls(row, *count, *took, *failed);
+            let count = stats.commands.of(calls.row);
+            count.add_untimed(calls.untimed);
+            for (bucket, timed) in &calls.timed {
+                count.add_timed(*bucket, u64::from(*timed));
+            }
+            let nanos = u64::try_from(calls.took.as_nanos()).unwrap_or(u64::MAX);
+            count.nanos.add(nanos);
+            count.failed.add(calls.failed);
         }
-        stats.commands_processed.add(commands);
         stats.error_replies.add(self.errors);
         stats.keyspace_hits.add(self.hits);
         stats.keyspace_misses.add(self.misses);
         stats.scripts_native.add(self.native_scripts);
+        let locks = &self.locks;
+        stats.lock_grants.add(locks.grants);
+        stats.lock_refusals.add(locks.refusals);
+        stats.lock_releases.add(locks.releases);
+        stats.lock_wrong_tokens.add(locks.wrong_tokens);
+        stats.lock_late_releases.add(locks.late_releases);
+        stats.lock_extensions.add(locks.extensions);
     }
 }

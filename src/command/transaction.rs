@@ -62,8 +62,8 @@ pub fn exec(ctx: &mut Context<'_>, _args: &[&[u8]]) -> CommandResult {
         match dispatch::run(ctx, &request) {
             Outcome::Reply(reply) | Outcome::Close(reply) => replies.push(reply),
             Outcome::Many(many) => replies.extend(many),
-            Outcome::Drop | Outcome::NeedsWhole => {
-                debug_assert!(false, "a queued request has the whole keyspace");
+            Outcome::Drop | Outcome::NeedsWhole | Outcome::Paused | Outcome::Blocked(_) => {
+                debug_assert!(false, "a queued request runs at once");
             }
         }
     }

@@ -206,6 +206,63 @@ pub enum CommandError {
     /// A client's number that is none.
     #[error("ERR Invalid client ID")]
     ClientId,
+    /// A key's command on a connection that watches all commands.
+    #[error("ERR Replica can't interact with the keyspace")]
+    MonitorTouchesKeys,
+    /// MONITOR inside EXEC.
+    #[error("ERR MONITOR isn't allowed for DENY BLOCKING client")]
+    MonitorDenied,
+    /// CLIENT UNBLOCK has ended a wait.
+    #[error("UNBLOCKED client unblocked via CLIENT UNBLOCK")]
+    Unblocked,
+    /// CLIENT KILL of an address that no client has.
+    #[error("ERR No such client")]
+    NoSuchClient,
+    /// CLIENT KILL of a number that is none.
+    #[error("ERR client-id should be greater than 0")]
+    KillId,
+    /// CLIENT KILL of an age that is no number.
+    #[error("ERR maxage is not an integer or out of range")]
+    KillAge,
+    /// CLIENT KILL of no age.
+    #[error("ERR maxage should be greater than 0")]
+    KillAgeNotPositive,
+    /// CLIENT PAUSE of something else than WRITE or ALL.
+    #[error("ERR CLIENT PAUSE mode must be WRITE or ALL")]
+    PauseMode,
+    /// A time to wait that is no number.
+    #[error("ERR timeout is not an integer or out of range")]
+    TimeoutNotAnInteger,
+    /// A time to wait below 0.
+    #[error("ERR timeout is negative")]
+    TimeoutNegative,
+    /// CLIENT UNBLOCK for another reason.
+    #[error("ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR")]
+    UnblockReason,
+    /// CLIENT TRACKING, which would promise messages that do not come.
+    #[error("ERR CLIENT TRACKING is not supported by this server")]
+    NoTracking,
+    /// CLIENT CACHING while nothing is tracked.
+    #[error(
+        "ERR CLIENT CACHING can be called only when the client is in tracking mode with \
+         OPTIN or OPTOUT mode enabled"
+    )]
+    CachingWithoutTracking,
+    /// LATENCY GRAPH of an event that has not happened.
+    #[error("ERR No samples available for event '{event}'")]
+    NoLatencySamples {
+        /// As it was given.
+        event: Quoted,
+    },
+    /// SLOWLOG GET of a number that cannot be.
+    #[error("ERR count should be greater than or equal to -1")]
+    SlowlogCount,
+    /// CLIENT KILL of a user that there is not.
+    #[error("ERR No such user '{user}'")]
+    NoSuchUser {
+        /// As it was given.
+        user: Quoted,
+    },
     /// MULTI inside MULTI.
     #[error("ERR MULTI calls can not be nested")]
     NestedMulti,

@@ -97,6 +97,68 @@ fn every_command_error_has_its_line() {
             CommandError::Overflow,
             "ERR increment or decrement would overflow",
         ),
+        (
+            CommandError::MonitorTouchesKeys,
+            "ERR Replica can't interact with the keyspace",
+        ),
+        (
+            CommandError::Unblocked,
+            "UNBLOCKED client unblocked via CLIENT UNBLOCK",
+        ),
+        (
+            CommandError::MonitorDenied,
+            "ERR MONITOR isn't allowed for DENY BLOCKING client",
+        ),
+        (CommandError::NoSuchClient, "ERR No such client"),
+        (
+            CommandError::KillId,
+            "ERR client-id should be greater than 0",
+        ),
+        (
+            CommandError::KillAge,
+            "ERR maxage is not an integer or out of range",
+        ),
+        (
+            CommandError::KillAgeNotPositive,
+            "ERR maxage should be greater than 0",
+        ),
+        (
+            CommandError::PauseMode,
+            "ERR CLIENT PAUSE mode must be WRITE or ALL",
+        ),
+        (
+            CommandError::TimeoutNotAnInteger,
+            "ERR timeout is not an integer or out of range",
+        ),
+        (CommandError::TimeoutNegative, "ERR timeout is negative"),
+        (
+            CommandError::UnblockReason,
+            "ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR",
+        ),
+        (
+            CommandError::NoTracking,
+            "ERR CLIENT TRACKING is not supported by this server",
+        ),
+        (
+            CommandError::CachingWithoutTracking,
+            "ERR CLIENT CACHING can be called only when the client is in tracking mode with OPTIN or OPTOUT mode enabled",
+        ),
+        (
+            CommandError::NoSuchUser {
+                user: quoted("<user>"),
+            },
+            "ERR No such user '<user>'",
+        ),
+        (
+            CommandError::NoLatencySamples {
+                event: quoted("<event>"),
+            },
+            "ERR No samples available for event '<event>'",
+        ),
+        (
+            CommandError::SlowlogCount,
+            "ERR count should be greater than or equal to -1",
+        ),
         (CommandError::NoOpposite, "ERR decrement would overflow"),
         (
             CommandError::DigestLength,

@@ -28,7 +28,8 @@ pub enum Expiry {
 
 /// One key, looked up, with its shard locked: nobody else changes it meanwhile.
 ///
-/// Invariant: a key past its deadline was removed by the lookup, so what is found here lives.
+/// Invariant: what is found here lives. A key past its deadline was removed by the lookup, or is
+/// not found while expired keys are kept.
 pub struct KeyGuard<'a> {
     keyspace: &'a Keyspace,
     slot: &'a Slot,
@@ -38,6 +39,8 @@ pub struct KeyGuard<'a> {
     key: &'a [u8],
     now: BootTime,
     found: Option<u32>,
+    /// Whether the key has expired and must not be removed now.
+    is_kept: bool,
 }
 
 /// What a key holds, out of its shard: RENAME, COPY and MOVE carry it to another key.
@@ -109,13 +112,17 @@ impl<'a> KeyGuard<'a> {
             key,
             now,
             found,
+            is_kept: false,
         };
         if let Some(index) = found
             && guard.shard.at(index).is_expired(now)
         {
-            guard.shard.remove(hash, index);
             guard.found = None;
-            keyspace.tell_expired(database, key);
+            guard.is_kept = keyspace.keeps_expired(now);
+            if !guard.is_kept {
+                guard.shard.remove(hash, index);
+                keyspace.tell_expired(database, key);
+            }
         }
         guard
     }
@@ -198,6 +205,9 @@ impl<'a> KeyGuard<'a> {
                 index
             }
             None => {
+                if self.is_kept {
+                    self.remove_kept();
+                }
                 let buckets = self.shard.table().buckets();
                 let index = self.shard.insert(self.hash, self.key, value, form);
                 if self.shard.table().buckets() != buckets {
@@ -246,6 +256,16 @@ impl<'a> KeyGuard<'a> {
                 true
             }
             None => false,
+        }
+    }
+
+    /// A value takes the place of one that has expired and was kept.
+    #[cold]
+    fn remove_kept(&mut self) {
+        self.is_kept = false;
+        if let Some(index) = self.shard.find(self.hash, self.key) {
+            self.shard.remove(self.hash, index);
+            self.keyspace.tell_expired(self.database, self.key);
         }
     }
 

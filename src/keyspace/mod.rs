@@ -23,10 +23,11 @@ mod whole;
 
 use std::hash::BuildHasher;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use foldhash::quality::RandomState;
 use parking_lot::Mutex;
+use smallvec::SmallVec;
 
 use crate::clock::{BootTime, Clock};
 
@@ -57,6 +58,10 @@ pub struct Keyspace {
     expired: AtomicU64,
     /// How many random numbers were drawn.
     draws: AtomicU64,
+    /// Until when no expired key is removed, in boot microseconds; they are not found all the same.
+    kept_until_us: AtomicU64,
+    /// Whether keys are removed when they are due, and not only when they are looked up.
+    is_sweeping: AtomicBool,
 }
 
 /// The shards of a database, made when it is first used.
@@ -71,6 +76,15 @@ struct Slot {
     /// early, since a removed timer does not set it back.
     due: AtomicU64,
     whereabouts: Whereabouts,
+}
+
+/// Whether keys are removed when they are due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sweep {
+    /// They are.
+    On,
+    /// Only when they are looked up.
+    Off,
 }
 
 /// A key whose bucket is on its way to the processor.
@@ -89,6 +103,8 @@ impl Keyspace {
             watched: Watched::new(observer),
             expired: AtomicU64::new(0),
             draws: AtomicU64::new(0),
+            kept_until_us: AtomicU64::new(0),
+            is_sweeping: AtomicBool::new(true),
         }
     }
 
@@ -146,11 +162,27 @@ impl Keyspace {
 
     /// Removes the keys whose deadline has come by `now`, and tells of each.
     pub fn expire_due(&self, now: BootTime) -> usize {
+        self.expire_due_and_tell(now, |_| {})
+    }
+
+    /// As [`Keyspace::expire_due`]; `removed` is given the deadlines of keys, some at a time, once
+    /// the lock of their shard is free.
+    pub fn expire_due_and_tell(
+        &self,
+        now: BootTime,
+        mut removed: impl FnMut(&[BootTime]),
+    ) -> usize {
+        if self.keeps_expired(now) || !self.is_sweeping.load(Ordering::SeqCst) {
+            return 0;
+        }
         let mut expired = 0;
+        let mut deadlines = SmallVec::new();
         for database in 0..self.databases.len() {
             for slot in self.made_slots(database) {
                 while slot.due.load(Ordering::SeqCst) <= now.micros() {
-                    expired += self.expire_batch(database, slot, now);
+                    self.expire_batch(database, slot, now, &mut deadlines);
+                    expired += deadlines.len();
+                    removed(&deadlines);
                 }
             }
         }
@@ -168,22 +200,44 @@ impl Keyspace {
         &self.alarm
     }
 
-    fn expire_batch(&self, database: usize, slot: &Slot, now: BootTime) -> usize {
+    /// Keeps keys from being removed when they expire, until `end`; a time that has passed lets them
+    /// go on. No key is found after its deadline either way.
+    pub fn keep_expired_until(&self, end: BootTime) {
+        self.kept_until_us.store(end.micros(), Ordering::SeqCst);
+        self.alarm.ring();
+    }
+
+    /// Removes keys when they are due, or only when somebody looks for them.
+    pub fn sweep(&self, sweep: Sweep) {
+        self.is_sweeping.store(sweep == Sweep::On, Ordering::SeqCst);
+        self.alarm.ring();
+    }
+
+    fn keeps_expired(&self, now: BootTime) -> bool {
+        self.kept_until_us.load(Ordering::SeqCst) > now.micros()
+    }
+
+    fn expire_batch(
+        &self,
+        database: usize,
+        slot: &Slot,
+        now: BootTime,
+        deadlines: &mut SmallVec<[BootTime; EXPIRE_BATCH]>,
+    ) {
         let mut shard = slot.shard.lock();
-        let mut expired = 0;
-        while expired < EXPIRE_BATCH {
+        deadlines.clear();
+        while deadlines.len() < EXPIRE_BATCH {
             let Some(index) = shard.pop_due(now) else {
                 break;
             };
-            let key = shard.at(index).key();
-            self.tell_expired(database, key);
-            let hash = self.hasher.hash_one(key);
+            let entry = shard.at(index);
+            deadlines.extend(entry.deadline());
+            self.tell_expired(database, entry.key());
+            let hash = self.hasher.hash_one(entry.key());
             shard.remove(hash, index);
-            expired += 1;
         }
         let due = shard.next_due().map_or(u64::MAX, BootTime::micros);
         slot.due.store(due, Ordering::SeqCst);
-        expired
     }
 
     /// How many keys were removed because their deadline had come, since the start or the last
@@ -203,11 +257,15 @@ impl Keyspace {
     }
 
     fn next_due(&self) -> Option<BootTime> {
+        if !self.is_sweeping.load(Ordering::SeqCst) {
+            return None;
+        }
         let due = (0..self.databases.len())
             .flat_map(|database| self.made_slots(database))
             .map(|slot| slot.due.load(Ordering::SeqCst))
             .min()
             .unwrap_or(u64::MAX);
+        let due = due.max(self.kept_until_us.load(Ordering::SeqCst));
         (due != u64::MAX).then(|| BootTime::from_micros(due))
     }
 

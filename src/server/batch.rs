@@ -3,24 +3,41 @@
 //! A batch shares one reading of the clock and one access to the keyspace. A request that needs
 //! the keyspace to itself leaves it, runs on a fiber and, if it takes long, parks the connection.
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::task::{Context as Task, Poll};
 
 use crate::command::table::Row;
 use crate::command::{Access, Context, Outcome, dispatch};
-use crate::fiber::{self, Fiber};
+use crate::fiber::{self, Fiber, Nap};
 use crate::gate::{Hold, Whole};
 use crate::instance::Instance;
 use crate::resp::encode::encode;
 use crate::resp::request::{Limits, Parser};
 use crate::server::connection::{Connection, FLUSH_BYTES, State};
 use crate::server::lookahead::{Behind, Lookahead, Place};
-use crate::session::{OwnedRequest, Session};
+use crate::session::{OwnedRequest, Replies, Session};
 
 /// A request that has paused on its fiber, and the access that it keeps.
 pub(super) struct Parked {
     fiber: Fiber<Ran>,
+    /// Ends when the fiber should go on; `None` for at once.
+    rest: Option<Pause>,
     whole: Whole,
+}
+
+/// Ends when a connection should go on.
+pub(super) type Pause = Pin<Box<dyn Future<Output = ()>>>;
+
+impl Parked {
+    /// Ready when the fiber should go on.
+    pub(super) fn poll_rest(&mut self, task: &mut Task<'_>) -> Poll<()> {
+        match &mut self.rest {
+            None => Poll::Ready(()),
+            Some(rest) => rest.as_mut().poll(task),
+        }
+    }
 }
 
 /// What comes back from a fiber.
@@ -43,10 +60,17 @@ impl<S> Connection<S> {
                         self.state = State::Refused(self.instance.gate.hold());
                         return done;
                     };
-                    done += bytes;
-                    if let Some(state) = self.run_alone(request, whole, out) {
-                        self.state = state;
-                        return done;
+                    match self.run_alone(request, whole, out) {
+                        None => done += bytes,
+                        // It has not run yet.
+                        Some(State::Paused) => {
+                            self.state = State::Paused;
+                            return done;
+                        }
+                        Some(state) => {
+                            self.state = state;
+                            return done + bytes;
+                        }
                     }
                 }
             }
@@ -70,6 +94,10 @@ impl<S> Connection<S> {
         let Some(session) = self.session.as_deref_mut() else {
             unreachable!("a parked connection runs nothing");
         };
+        // Whoever has killed it holds the gate until it is done, so this look is not too early.
+        if self.client.is_closing() {
+            return (0, Next::Stop(State::Closed));
+        }
         let mut ctx = Context::new(&self.instance, session, access);
         let now_us = ctx.now.micros();
         self.client.active_us.store(now_us, Ordering::Relaxed);
@@ -134,7 +162,7 @@ impl<S> Connection<S> {
             (session, outcome)
         });
         match fiber {
-            Ok(fiber) => self.advance(Parked { fiber, whole }, out),
+            Ok(fiber) => self.advance(fiber, whole, out),
             Err(error) => {
                 tracing::warn!("closing client {}: no stack: {error}", self.client.id);
                 Some(State::Closed)
@@ -142,12 +170,26 @@ impl<S> Connection<S> {
         }
     }
 
+    /// What ends when a fiber has rested for as long as it asked for, or the server stops.
+    fn rest(&self, nap: Nap) -> Option<Pause> {
+        let Nap::For(rest) = nap else {
+            return None;
+        };
+        let instance = Arc::clone(&self.instance);
+        Some(Box::pin(async move {
+            tokio::select! {
+                () = tokio::time::sleep(rest) => {}
+                () = instance.stopping() => {}
+            }
+        }))
+    }
+
     /// Lets a request that runs alone go on until it ends or pauses.
-    fn advance(&mut self, parked: Parked, out: &mut Vec<u8>) -> Option<State> {
-        let Parked { fiber, whole } = parked;
+    fn advance(&mut self, fiber: Fiber<Ran>, whole: Whole, out: &mut Vec<u8>) -> Option<State> {
         match fiber.resume() {
-            fiber::Progress::Paused(fiber) => {
-                Some(State::Parked(Box::new(Parked { fiber, whole })))
+            fiber::Progress::Paused(fiber, nap) => {
+                let rest = self.rest(nap);
+                Some(State::Parked(Box::new(Parked { fiber, rest, whole })))
             }
             fiber::Progress::Done((mut session, outcome)) => {
                 drop(whole);
@@ -160,7 +202,8 @@ impl<S> Connection<S> {
 
     /// As [`Connection::advance`], for a request that has paused before.
     pub(super) fn resume(&mut self, parked: Parked) {
-        let state = self.reply_later(|connection, out| connection.advance(parked, out));
+        let Parked { fiber, whole, .. } = parked;
+        let state = self.reply_later(|connection, out| connection.advance(fiber, whole, out));
         self.state = state.unwrap_or(State::Running);
     }
 }
@@ -198,11 +241,21 @@ fn run_one(
         return Some((place.start, Next::Alone { request, bytes }));
     }
     let state = answer(outcome, ctx.session, out)?;
-    Some((place.end, Next::Stop(state)))
+    let done = match state {
+        // It has not run yet.
+        State::Paused => place.start,
+        _ => place.end,
+    };
+    Some((done, Next::Stop(state)))
 }
 
 /// Encodes what a command answered; tells whether the connection ends with it.
 fn answer(outcome: Outcome, session: &mut Session, out: &mut Vec<u8>) -> Option<State> {
+    let outcome = if session.replies == Replies::On {
+        outcome
+    } else {
+        muted(outcome, session)
+    };
     match outcome {
         Outcome::Reply(reply) => encode(&reply, session.protocol, out),
         Outcome::Many(replies) => {
@@ -220,9 +273,34 @@ fn answer(outcome: Outcome, session: &mut Session, out: &mut Vec<u8>) -> Option<
             out.clear();
             return Some(State::Closed);
         }
+        Outcome::Paused => return Some(State::Paused),
+        Outcome::Blocked(blocked) => {
+            session.client.block();
+            return Some(State::Blocked(blocked));
+        }
         Outcome::NeedsWhole => unreachable!("a request that needs the whole was given it"),
     }
     None
+}
+
+/// What is left of an outcome when CLIENT REPLY has switched replies off. Confirmations of
+/// subscriptions are sent all the same.
+#[cold]
+fn muted(outcome: Outcome, session: &mut Session) -> Outcome {
+    if matches!(outcome, Outcome::Paused) {
+        return outcome;
+    }
+    let replies = session.replies;
+    session.replies = match replies {
+        Replies::SkipNext => Replies::Skip,
+        Replies::Skip => Replies::On,
+        Replies::On | Replies::Off => replies,
+    };
+    match outcome {
+        outcome if replies == Replies::SkipNext => outcome,
+        Outcome::Reply(_) => Outcome::Many(Vec::new()),
+        outcome => outcome,
+    }
 }
 
 fn limits(instance: &Instance) -> Limits {

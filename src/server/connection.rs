@@ -20,13 +20,14 @@ use std::task::{Context as Task, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::client::{Backlog, Client};
-use crate::command::{pubsub, transaction};
+use crate::command::{Blocked, monitor, pubsub, transaction};
 use crate::config::ClientClass;
 use crate::gate::Hold;
 use crate::instance::Instance;
 use crate::resp::request::Parser;
 use crate::server::batch::Parked;
 use crate::server::tasks::TaskGuard;
+use crate::server::waiting::Held;
 use crate::session::Session;
 
 /// Bytes read at once.
@@ -43,7 +44,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket for S {}
 
 /// See the module's text.
 pub struct Connection<S> {
-    socket: S,
+    pub(super) socket: S,
     pub(super) instance: Arc<Instance>,
     pub(super) client: Arc<Client>,
     /// `None` while a parked script has it.
@@ -82,6 +83,12 @@ pub(super) enum State {
     Waiting(Pin<Box<dyn Future<Output = ()>>>),
     /// Its own request has paused.
     Parked(Box<Parked>),
+    /// CLIENT PAUSE holds its next request back.
+    Paused,
+    /// It waits for a time; its reply follows then.
+    Blocked(Box<Blocked>),
+    /// One of these two has begun.
+    Held(Box<Held>),
     /// It ends when its last replies are sent.
     Closing,
     /// It ends.
@@ -140,8 +147,24 @@ impl<S: Socket> Future for Connection<S> {
                     self.state = State::Running;
                     Pace::Idle
                 }
-                State::Parked(parked) => {
+                State::Parked(mut parked) => {
+                    if parked.poll_rest(task).is_pending() {
+                        self.state = State::Parked(parked);
+                        return Poll::Pending;
+                    }
                     self.resume(*parked);
+                    Pace::Idle
+                }
+                State::Paused => {
+                    self.state = State::Held(self.hold_for_pause());
+                    Pace::Idle
+                }
+                State::Blocked(blocked) => {
+                    self.state = State::Held(self.hold_for_time(*blocked));
+                    Pace::Idle
+                }
+                State::Held(held) => {
+                    self.state = ready!(self.poll_held(held, task));
                     Pace::Idle
                 }
                 state => {
@@ -196,9 +219,7 @@ impl<S: Socket> Connection<S> {
             return Poll::Ready(Ok(Pace::Idle));
         }
         let mut flushed = self.poll_flush(task)?;
-        if flushed.is_ready() && self.client.has_mail() {
-            let unsent = self.unsent.get_or_insert_default();
-            self.client.take_mail(&mut unsent.bytes);
+        if flushed.is_ready() && self.collect_mail() {
             flushed = self.poll_flush(task)?;
         }
         match self.state {
@@ -288,6 +309,29 @@ impl<S: Socket> Connection<S> {
         }
     }
 
+    /// Keeps bytes that came while nothing can be run; ready when they are too many, and the
+    /// connection ends.
+    pub(super) fn keep_more(&mut self, bytes: &[u8]) -> Poll<()> {
+        let unrun = self.unrun.get_or_insert_default();
+        unrun.bytes.extend_from_slice(bytes);
+        let unrun_bytes = unrun.bytes.len();
+        self.check_unrun(unrun_bytes);
+        if matches!(self.state, State::Closed) {
+            return Poll::Ready(());
+        }
+        Poll::Pending
+    }
+
+    /// Puts what others have sent behind the replies; tells whether there was something.
+    pub(super) fn collect_mail(&mut self) -> bool {
+        if !self.client.has_mail() {
+            return false;
+        }
+        let unsent = self.unsent.get_or_insert_default();
+        self.client.take_mail(&mut unsent.bytes);
+        true
+    }
+
     /// Ends a connection whose requests take too much memory.
     fn check_unrun(&mut self, unrun_bytes: usize) {
         let limit = self.instance.config.settings.client_query_buffer_limit();
@@ -341,7 +385,7 @@ impl<S: Socket> Connection<S> {
     }
 
     /// Sends what was kept; ready when all of it is gone.
-    fn poll_flush(&mut self, task: &mut Task<'_>) -> Poll<io::Result<()>> {
+    pub(super) fn poll_flush(&mut self, task: &mut Task<'_>) -> Poll<io::Result<()>> {
         let Some(unsent) = &mut self.unsent else {
             return Poll::Ready(Ok(()));
         };
@@ -378,6 +422,7 @@ impl<S> Drop for Connection<S> {
         if let Some(session) = self.session.as_deref_mut() {
             transaction::stop_watching(&self.instance, session);
             pubsub::unsubscribe_everything(&self.instance, session);
+            monitor::stop(&self.instance, session);
         }
         self.instance.clients.remove(&self.client.id);
     }

@@ -30,6 +30,6 @@ fn run(instance: &Instance) {
         // Not while a script or a transaction has the keyspace to itself: no key may vanish
         // between two of its commands.
         let _shared = instance.gate.shared_blocking();
-        keyspace.expire_due(instance.clock.now());
+        instance.expire_due();
     }
 }

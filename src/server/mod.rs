@@ -8,6 +8,7 @@ mod listener;
 mod lookahead;
 mod options;
 mod tasks;
+mod waiting;
 pub mod workers;
 
 use std::net::SocketAddr;
@@ -134,8 +135,9 @@ impl Server {
     pub fn advance(&self, step: Duration) {
         self.instance.clock.advance(step);
         let _shared = self.instance.gate.shared_blocking();
-        self.instance.keyspace.expire_due(self.instance.clock.now());
+        self.instance.expire_due();
         self.instance.keyspace.alarm().ring();
+        self.instance.ring_timers();
     }
 
     /// Waits until a client or [`Instance::stop`] asks it to stop.

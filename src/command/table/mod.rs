@@ -6,6 +6,7 @@
 //! the server starts. No command runs here, and nothing here reads a request beyond its key
 //! positions.
 
+mod client;
 mod connection;
 mod expire;
 mod flags;
@@ -19,6 +20,7 @@ mod scripting;
 mod server;
 mod string;
 mod transactions;
+mod watching;
 
 pub use flags::{Categories, Flags};
 pub use keys::{KeyPositions, Keys, Usage};
@@ -60,6 +62,10 @@ const FAMILIES: &[Family] = &[
     Family {
         group: "server",
         rows: memory::ROWS,
+    },
+    Family {
+        group: "server",
+        rows: watching::ROWS,
     },
     Family {
         group: "pubsub",

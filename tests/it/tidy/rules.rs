@@ -6,7 +6,7 @@ use super::source::Source;
 const LINES_MAX: usize = 400;
 
 /// The codes of Redis's errors that the server may send, as they stand at the start of a text.
-const CODES: [&str; 12] = [
+const CODES: [&str; 13] = [
     "ERR",
     "WRONGTYPE",
     "NOSCRIPT",
@@ -19,6 +19,7 @@ const CODES: [&str; 12] = [
     "UNKILLABLE",
     "EXECABORT",
     "LOADING",
+    "UNBLOCKED",
 ];
 
 /// Words for work that is put off; in halves, so that this file has none.

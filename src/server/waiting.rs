@@ -1,0 +1,115 @@
+//! A connection that waits for a time: held back by CLIENT PAUSE, or in WAIT.
+//!
+//! It goes on reading meanwhile, so that its end is noticed: the request of a client that is gone
+//! is not run when the pause is over.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context as Task, Poll};
+
+use tokio::io::ReadBuf;
+
+use crate::client::Block;
+use crate::command::Blocked;
+use crate::error::CommandError;
+use crate::instance::Wait;
+use crate::resp::encode::encode;
+use crate::resp::reply::Reply;
+use crate::server::batch::Pause;
+use crate::server::connection::{Connection, Socket, State};
+use crate::session::Replies;
+
+/// Bytes read at once.
+const READ_BYTES: usize = 4096;
+
+/// What a connection waits for.
+pub(super) struct Held {
+    over: Pause,
+    /// What is answered then. A request that was held back is run instead.
+    reply: Option<Reply>,
+}
+
+impl<S: Socket> Connection<S> {
+    /// Begins to wait until no pause holds its request back.
+    pub(super) fn hold_for_pause(&self) -> Box<Held> {
+        let instance = Arc::clone(&self.instance);
+        let over = Box::pin(async move {
+            let pause = &instance.pause;
+            let wait = instance.wait_while(|now| pause.end(now).map(Wait::Until));
+            wait.await;
+        });
+        Box::new(Held { over, reply: None })
+    }
+
+    /// Begins to wait for the time, or for CLIENT UNBLOCK.
+    pub(super) fn hold_for_time(&self, blocked: Blocked) -> Box<Held> {
+        let (instance, client) = (Arc::clone(&self.instance), Arc::clone(&self.client));
+        let Blocked { end, reply } = blocked;
+        let over = Box::pin(async move {
+            let wait = instance.wait_while(|_| {
+                let wait = end.map_or(Wait::Rung, Wait::Until);
+                client.is_blocked().then_some(wait)
+            });
+            wait.await;
+        });
+        let reply = Some(reply);
+        Box::new(Held { over, reply })
+    }
+
+    /// The state in which it goes on, once it does.
+    pub(super) fn poll_held(&mut self, mut held: Box<Held>, task: &mut Task<'_>) -> Poll<State> {
+        if self.poll_end(task).is_ready() {
+            return Poll::Ready(State::Closed);
+        }
+        if held.over.as_mut().poll(task).is_pending() {
+            self.state = State::Held(held);
+            return Poll::Pending;
+        }
+        if let Some(reply) = held.reply {
+            self.answer_held(reply);
+        }
+        Poll::Ready(State::Running)
+    }
+
+    fn answer_held(&mut self, reply: Reply) {
+        let reply = match self.client.end_block() {
+            Block::Refused => CommandError::Unblocked.into_reply(),
+            Block::No | Block::Waiting | Block::TimedOut => reply,
+        };
+        self.reply_later(|connection, out| {
+            if let Some(session) = &connection.session
+                && session.replies == Replies::On
+            {
+                encode(&reply, session.protocol, out);
+            }
+        });
+    }
+
+    /// Sends and reads, but runs nothing; ready when the connection has ended.
+    fn poll_end(&mut self, task: &mut Task<'_>) -> Poll<()> {
+        self.client.waker().register(task.waker());
+        if self.client.is_closing() {
+            return Poll::Ready(());
+        }
+        self.collect_mail();
+        if let Poll::Ready(Err(_)) = self.poll_flush(task) {
+            return Poll::Ready(());
+        }
+        loop {
+            let mut bytes = [0; READ_BYTES];
+            let mut buffer = ReadBuf::new(&mut bytes);
+            match Pin::new(&mut self.socket).poll_read(task, &mut buffer) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(Err(_)) => return Poll::Ready(()),
+                Poll::Ready(Ok(())) if buffer.filled().is_empty() => return Poll::Ready(()),
+                Poll::Ready(Ok(())) => {
+                    let read = buffer.filled();
+                    self.instance.stats.input_bytes.add(read.len() as u64);
+                    if self.keep_more(read).is_ready() {
+                        return Poll::Ready(());
+                    }
+                }
+            }
+        }
+    }
+}
