@@ -2,7 +2,8 @@
 
 use crate::command::table::{self, Flags, Row, Scope};
 use crate::command::{
-    Access, Caller, CommandResult, Context, Monitoring, Outcome, observe, scripting, transaction,
+    Access, Caller, CommandResult, Context, Monitoring, Outcome, debug, observe, scripting,
+    transaction,
 };
 use crate::error::{CommandError, Quoted};
 use crate::pause::Paused;
@@ -131,6 +132,9 @@ fn admit(ctx: &Context<'_>, row: &Row) -> Result<(), CommandError> {
     let session = &*ctx.session;
     if !session.is_authenticated && !row.flags.has(Flags::NO_AUTH) {
         return Err(CommandError::NoAuth);
+    }
+    if row.name == "debug" {
+        debug::check_allowed(ctx)?;
     }
     if session.is_monitor && (row.flags.has(Flags::WRITE) || row.flags.has(Flags::READONLY)) {
         return Err(CommandError::MonitorTouchesKeys);

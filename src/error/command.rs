@@ -257,6 +257,46 @@ pub enum CommandError {
     /// SLOWLOG GET of a number that cannot be.
     #[error("ERR count should be greater than or equal to -1")]
     SlowlogCount,
+    /// DEBUG without the setting that allows it.
+    #[error(
+        "ERR DEBUG command not allowed. If the enable-debug-command option is set to \
+         \"local\", you can run it from a local connection, otherwise you need to set this \
+         option in the configuration file, and then restart the server."
+    )]
+    DebugDenied,
+    /// A key that must be there and is not.
+    #[error("ERR no such key")]
+    NoSuchKey,
+    /// A push, which RESP2 does not have.
+    #[error("ERR RESP2 is not supported by this command")]
+    NoResp2,
+    /// DEBUG PROTOCOL of a type that there is not.
+    #[error(
+        "ERR Wrong protocol type name. Please use one of the following: \
+         string|integer|double|bignum|null|array|set|map|attrib|push|verbatim|true|false"
+    )]
+    ProtocolType,
+    /// REPLICAOF of a port that cannot be.
+    #[error("ERR Invalid master port")]
+    PrimaryPort,
+    /// REPLICAOF of another server: a second primary would grant its locks again.
+    #[error("ERR Quintlock does not replicate, only REPLICAOF NO ONE is accepted")]
+    NoReplication,
+    /// A command of Redis Cluster.
+    #[error("ERR This instance has cluster support disabled")]
+    NoCluster,
+    /// SAVE and its kin.
+    #[error("ERR Nothing is kept on disk")]
+    NothingOnDisk,
+    /// WAITAOF for more disks than one.
+    #[error("ERR value is out of range, value must between 0 and 1")]
+    WaitLocalRange,
+    /// WAITAOF for fewer replicas than none.
+    #[error("ERR value is out of range, must be positive")]
+    WaitReplicasRange,
+    /// WAITAOF for the disk, to which nothing is written.
+    #[error("ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled.")]
+    WaitWithoutAof,
     /// CLIENT KILL of a user that there is not.
     #[error("ERR No such user '{user}'")]
     NoSuchUser {

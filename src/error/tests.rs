@@ -159,6 +159,41 @@ fn every_command_error_has_its_line() {
             CommandError::SlowlogCount,
             "ERR count should be greater than or equal to -1",
         ),
+        (
+            CommandError::DebugDenied,
+            "ERR DEBUG command not allowed. If the enable-debug-command option is set to \"local\", you can run it from a local connection, otherwise you need to set this option in the configuration file, and then restart the server.",
+        ),
+        (CommandError::NoSuchKey, "ERR no such key"),
+        (
+            CommandError::NoResp2,
+            "ERR RESP2 is not supported by this command",
+        ),
+        (
+            CommandError::ProtocolType,
+            "ERR Wrong protocol type name. Please use one of the following: string|integer|double|bignum|null|array|set|map|attrib|push|verbatim|true|false",
+        ),
+        (CommandError::PrimaryPort, "ERR Invalid master port"),
+        (
+            CommandError::NoReplication,
+            "ERR Quintlock does not replicate, only REPLICAOF NO ONE is accepted",
+        ),
+        (
+            CommandError::NoCluster,
+            "ERR This instance has cluster support disabled",
+        ),
+        (CommandError::NothingOnDisk, "ERR Nothing is kept on disk"),
+        (
+            CommandError::WaitLocalRange,
+            "ERR value is out of range, value must between 0 and 1",
+        ),
+        (
+            CommandError::WaitReplicasRange,
+            "ERR value is out of range, must be positive",
+        ),
+        (
+            CommandError::WaitWithoutAof,
+            "ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled.",
+        ),
         (CommandError::NoOpposite, "ERR decrement would overflow"),
         (
             CommandError::DigestLength,

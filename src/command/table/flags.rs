@@ -88,6 +88,8 @@ names! { Flags:
     NO_MULTI = 14, "no_multi";
     /// Key positions depend on the arguments.
     MOVABLEKEYS = 15, "movablekeys";
+    /// Not while the data set is replaced.
+    NO_ASYNC_LOADING = 17, "no_async_loading";
     /// Answers while a script runs past `busy-reply-threshold`.
     ALLOW_BUSY = 16, "allow_busy";
 }

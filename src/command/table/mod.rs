@@ -6,6 +6,7 @@
 //! the server starts. No command runs here, and nothing here reads a request beyond its key
 //! positions.
 
+mod admin;
 mod client;
 mod connection;
 mod expire;
@@ -48,6 +49,10 @@ const FAMILIES: &[Family] = &[
         rows: expire::ROWS,
     },
     Family {
+        group: "generic",
+        rows: admin::WAIT_ROWS,
+    },
+    Family {
         group: "scripting",
         rows: scripting::ROWS,
     },
@@ -66,6 +71,14 @@ const FAMILIES: &[Family] = &[
     Family {
         group: "server",
         rows: watching::ROWS,
+    },
+    Family {
+        group: "server",
+        rows: admin::SERVER_ROWS,
+    },
+    Family {
+        group: "cluster",
+        rows: admin::CLUSTER_ROWS,
     },
     Family {
         group: "pubsub",

@@ -1,0 +1,134 @@
+//! Rows of DEBUG, of what belongs to replication, clusters and the disk, and of LOLWUT.
+//!
+//! Facts only: what a command does is written beside its function.
+
+use crate::command::{debug, lolwut, replication};
+
+use super::row::{at_least, exactly, row};
+use super::{Categories, Flags, Origin, Row};
+
+/// The rows of the group `server`.
+pub(super) const SERVER_ROWS: &[Row] = &[
+    row("debug", at_least(2))
+        .flags(&[Flags::ADMIN, Flags::NOSCRIPT, Flags::LOADING, Flags::STALE])
+        .since(Origin::Redis("1.0.0"))
+        .complexity("Depends on the subcommand.")
+        .syntax("subcommand [arg ...]")
+        .summary("Looks into the server or makes trouble, for tests: DEBUG HELP.")
+        .run(debug::debug),
+    row("role", exactly(1))
+        .flags(&[Flags::NOSCRIPT, Flags::LOADING, Flags::STALE, Flags::FAST])
+        .categories_too(&[Categories::ADMIN, Categories::DANGEROUS])
+        .since(Origin::Redis("2.8.12"))
+        .complexity("O(1)")
+        .summary("Returns the role in replication: a primary without replicas.")
+        .run(replication::role),
+    replicaof_row("replicaof")
+        .since(Origin::Redis("5.0.0"))
+        .run(replication::replicaof),
+    replicaof_row("slaveof")
+        .since(Origin::Redis("1.0.0"))
+        .deprecated("5.0.0", "`REPLICAOF`")
+        .run(replication::replicaof),
+    row("save", exactly(1))
+        .flags(&[
+            Flags::ADMIN,
+            Flags::NOSCRIPT,
+            Flags::NO_ASYNC_LOADING,
+            Flags::NO_MULTI,
+        ])
+        .since(Origin::Redis("1.0.0"))
+        .complexity("O(1)")
+        .summary("Refused: nothing is kept on disk.")
+        .run(replication::save),
+    row("bgsave", at_least(1))
+        .flags(&[Flags::ADMIN, Flags::NOSCRIPT, Flags::NO_ASYNC_LOADING])
+        .since(Origin::Redis("1.0.0"))
+        .complexity("O(1)")
+        .syntax("[SCHEDULE]")
+        .summary("Refused: nothing is kept on disk.")
+        .run(replication::bgsave),
+    row("bgrewriteaof", exactly(1))
+        .flags(&[Flags::ADMIN, Flags::NOSCRIPT, Flags::NO_ASYNC_LOADING])
+        .since(Origin::Redis("1.0.0"))
+        .complexity("O(1)")
+        .summary("Refused: nothing is kept on disk.")
+        .run(replication::save),
+    row("lastsave", exactly(1))
+        .flags(&[Flags::LOADING, Flags::STALE, Flags::FAST])
+        .categories_too(&[Categories::ADMIN, Categories::DANGEROUS])
+        .since(Origin::Redis("1.0.0"))
+        .complexity("O(1)")
+        .summary("Returns the Unix time of the start, as there is no save.")
+        .tips(&["nondeterministic_output"])
+        .run(replication::lastsave),
+    row("lolwut", at_least(1))
+        .flags(&[Flags::READONLY, Flags::FAST])
+        .since(Origin::Redis("5.0.0"))
+        .complexity("O(1)")
+        .syntax("[VERSION version]")
+        .summary("Draws a picture and tells the version.")
+        .run(lolwut::lolwut),
+];
+
+/// The rows of the group `cluster`.
+pub(super) const CLUSTER_ROWS: &[Row] = &[
+    cluster_row("readonly")
+        .flags(&[Flags::LOADING, Flags::STALE, Flags::FAST])
+        .since(Origin::Redis("3.0.0")),
+    cluster_row("readwrite")
+        .flags(&[Flags::LOADING, Flags::STALE, Flags::FAST])
+        .since(Origin::Redis("3.0.0")),
+    cluster_row("asking")
+        .flags(&[Flags::FAST])
+        .since(Origin::Redis("3.0.0")),
+    row("cluster", at_least(2))
+        .since(Origin::Redis("3.0.0"))
+        .complexity("O(1)")
+        .syntax("subcommand [arg ...]")
+        .summary("Refused: this is no Redis Cluster.")
+        .run(replication::cluster),
+];
+
+/// The rows of the group `generic`.
+pub(super) const WAIT_ROWS: &[Row] = &[
+    row("wait", exactly(3))
+        .flags(&[Flags::NOSCRIPT])
+        .categories_too(&[Categories::CONNECTION])
+        .since(Origin::Redis("3.0.0"))
+        .complexity("O(1)")
+        .syntax("numreplicas timeout")
+        .summary("Waits for replicas, of which there are none.")
+        .tips(&["request_policy:all_shards", "response_policy:agg_min"])
+        .run(replication::wait),
+    row("waitaof", exactly(4))
+        .flags(&[Flags::NOSCRIPT])
+        .categories_too(&[Categories::CONNECTION])
+        .since(Origin::Redis("7.2.0"))
+        .complexity("O(1)")
+        .syntax("numlocal numreplicas timeout")
+        .summary("Waits for the disk and for replicas, of which there are none.")
+        .tips(&["request_policy:all_shards", "response_policy:agg_min"])
+        .run(replication::waitaof),
+];
+
+const fn replicaof_row(name: &'static str) -> Row {
+    row(name, exactly(3))
+        .flags(&[
+            Flags::ADMIN,
+            Flags::NOSCRIPT,
+            Flags::STALE,
+            Flags::NO_ASYNC_LOADING,
+        ])
+        .complexity("O(1)")
+        .syntax("host port")
+        .summary("Accepts NO ONE; replication is refused.")
+}
+
+const fn cluster_row(name: &'static str) -> Row {
+    row(name, exactly(1))
+        .categories_too(&[Categories::CONNECTION])
+        .complexity("O(1)")
+        .summary("Refused: this is no Redis Cluster.")
+        .run(replication::only_in_cluster)
+}
