@@ -19,6 +19,7 @@ use crate::latency::Latency;
 use crate::monitor::Monitors;
 use crate::pause::Pause;
 use crate::pubsub::PubSub;
+use crate::rates::Rates;
 use crate::script::cache::Scripts;
 use crate::slowlog::Slowlog;
 use crate::stats::Stats;
@@ -48,6 +49,8 @@ pub struct Instance {
     pub clients: Clients,
     /// The counters.
     pub stats: Stats,
+    /// What happens in a second.
+    pub rates: Rates,
     /// The slowest commands.
     pub slowlog: Slowlog,
     /// What took too long, and when.
@@ -109,6 +112,7 @@ impl Instance {
             scripts: Scripts::default(),
             clients: Clients::default(),
             stats: Stats::default(),
+            rates: Rates::default(),
             slowlog: Slowlog::default(),
             latency: Latency::default(),
             monitors: Monitors::default(),

@@ -55,8 +55,8 @@
 //! Beside the line: [`instance`] is the state of one server and [`session`] that of one
 //! connection, [`gate`] decides who may touch the keyspace, [`pubsub`], [`watch`] and [`client`]
 //! reach other connections, [`config`] reads redis.conf, [`error`] holds the texts of errors,
-//! [`stats`], [`histogram`], [`slowlog`], [`latency`], [`monitor`] and [`info`] count and tell, [`pause`] holds
-//! clients back. [`cli`] and [`program`] are the program, [`mod@bench`] its load generator.
+//! [`stats`], [`rates`], [`histogram`], [`slowlog`], [`latency`], [`monitor`] and [`info`] count and tell,
+//! [`pause`] holds clients back. [`cli`] and [`program`] are the program, [`mod@bench`] its load generator.
 
 pub mod bench;
 pub mod cli;
@@ -78,6 +78,7 @@ pub mod monitor;
 pub mod pause;
 pub mod program;
 pub mod pubsub;
+pub mod rates;
 #[cfg(test)]
 mod real_redis;
 pub mod resp;

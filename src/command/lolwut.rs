@@ -19,13 +19,16 @@ const PADLOCKS: usize = 5;
 ///
 /// There is one picture, whatever version is asked for. The last line is that of Redis.
 pub fn lolwut(ctx: &mut Context<'_>, args: &[&[u8]]) -> CommandResult {
-    if let [_, word, version, ..] = args
+    if let [_, word, numbers @ ..] = args
         && args::is(word, "VERSION")
     {
-        args::integer(version)?;
+        // Behind the version stand the sizes of Redis's pictures.
+        for number in numbers {
+            args::integer(number)?;
+        }
     }
     let picture = draw(ctx.instance.clock.unix_micros().unsigned_abs());
-    let text = format!("{picture}\nQuintlock {QUINTLOCK_VERSION}. Redis ver. {REDIS_VERSION}\n");
+    let text = format!("{picture}\nQuintlock {QUINTLOCK_VERSION}\nRedis ver. {REDIS_VERSION}\n");
     Ok(Reply::Verbatim(text).into())
 }
 

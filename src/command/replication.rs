@@ -24,10 +24,8 @@ pub fn role(_ctx: &mut Context<'_>, _args: &[&[u8]]) -> CommandResult {
 /// It waits for its whole time in milliseconds, 0 for ever, as a Redis without replicas does. In a
 /// transaction it does not wait.
 pub fn wait(ctx: &mut Context<'_>, args: &[&[u8]]) -> CommandResult {
-    // Redis looks at the time first.
-    let timeout = args::timeout_end(args[2], ctx.now);
     let replicas = args::integer(args[1])?;
-    let end = timeout?;
+    let end = args::timeout_end(args[2], ctx.now)?;
     block_unless(ctx, replicas <= 0, args[2], end, Reply::Integer(0))
 }
 

@@ -86,8 +86,9 @@ impl Kind {
             "key" | "key1" | "key2" | "newkey" | "source" | "destination" => Kind::Key,
             "pattern" => Kind::Pattern,
             "client-id" | "count" | "cursor" | "db" | "decrement" | "destination-db" | "end"
-            | "increment" | "index" | "index1" | "index2" | "milliseconds" | "min-match-len"
-            | "numkeys" | "offset" | "protover" | "seconds" | "start" => Kind::Integer,
+            | "increment" | "index" | "index1" | "index2" | "maxage" | "milliseconds"
+            | "min-match-len" | "numkeys" | "numlocal" | "numreplicas" | "offset" | "port"
+            | "protover" | "seconds" | "start" | "timeout" | "version" => Kind::Integer,
             "unix-time-milliseconds" | "unix-time-seconds" => Kind::UnixTime,
             _ => Kind::Text,
         }

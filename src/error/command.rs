@@ -264,9 +264,6 @@ pub enum CommandError {
          option in the configuration file, and then restart the server."
     )]
     DebugDenied,
-    /// A key that must be there and is not.
-    #[error("ERR no such key")]
-    NoSuchKey,
     /// A push, which RESP2 does not have.
     #[error("ERR RESP2 is not supported by this command")]
     NoResp2,

@@ -227,11 +227,11 @@ impl Keyspace {
         let mut shard = slot.shard.lock();
         deadlines.clear();
         while deadlines.len() < EXPIRE_BATCH {
-            let Some(index) = shard.pop_due(now) else {
+            let Some((index, deadline)) = shard.pop_due(now) else {
                 break;
             };
             let entry = shard.at(index);
-            deadlines.extend(entry.deadline());
+            deadlines.push(deadline);
             self.tell_expired(database, entry.key());
             let hash = self.hasher.hash_one(entry.key());
             shard.remove(hash, index);

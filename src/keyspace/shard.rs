@@ -92,15 +92,16 @@ impl Shard {
         self.slab.remove(index);
     }
 
-    /// The next entry whose deadline has come by `now`. The caller removes it or gives it another
-    /// deadline.
-    pub(super) fn pop_due(&mut self, now: BootTime) -> Option<u32> {
+    /// The next entry whose deadline has come by `now`, and that deadline. The caller removes the
+    /// entry or gives it another deadline.
+    pub(super) fn pop_due(&mut self, now: BootTime) -> Option<(u32, BootTime)> {
         let index = self
             .wheel
             .pop_due(&mut self.slab, Tick::at_or_before(now))?;
+        let deadline = self.slab.at(index).deadline().unwrap_or(now);
         self.slab.set_deadline(index, None);
         self.timed -= 1;
-        Some(index)
+        Some((index, deadline))
     }
 
     /// When [`Shard::pop_due`] next has something to do.

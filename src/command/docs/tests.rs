@@ -36,10 +36,27 @@ const DIFFERENT: &[(&str, &str)] = &[
          password:string} clientname:string=SETNAME(optional)}",
     ),
     (
+        "client|kill",
+        "filter:oneof(multiple){ip-port:string client-id:integer=ID \
+         client-type:oneof=TYPE{normal:pure-token=NORMAL master:pure-token=MASTER \
+         slave:pure-token=SLAVE replica:pure-token=REPLICA pubsub:pure-token=PUBSUB} \
+         username:string=USER addr:string=ADDR laddr:string=LADDR \
+         skipme:oneof=SKIPME{yes:pure-token=YES no:pure-token=NO} maxage:integer=MAXAGE}",
+    ),
+    (
         "client|list",
         "client-type:oneof=TYPE(optional){normal:pure-token=NORMAL master:pure-token=MASTER \
          replica:pure-token=REPLICA pubsub:pure-token=PUBSUB} \
          client-id:integer=ID(optional multiple)",
+    ),
+    (
+        "client|reply",
+        "on-off-skip:oneof{on:pure-token=ON off:pure-token=OFF skip:pure-token=SKIP}",
+    ),
+    (
+        "client|unblock",
+        "client-id:integer unblock-type:oneof(optional){timeout:pure-token=TIMEOUT \
+         error:pure-token=ERROR}",
     ),
     (
         "command|getkeys",
@@ -66,6 +83,9 @@ const DIFFERENT: &[(&str, &str)] = &[
         "key1:key#0 key2:key#0 len:pure-token=LEN(optional) idx:pure-token=IDX(optional) \
          min-match-len:integer=MINMATCHLEN(optional) withmatchlen:pure-token=WITHMATCHLEN(optional)",
     ),
+    ("debug", "subcommand:string arg:string(optional multiple)"),
+    ("replicaof", "host:string port:integer"),
+    ("slaveof", "host:string port:integer"),
 ];
 
 fn text(reply: &Reply) -> String {

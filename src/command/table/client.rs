@@ -55,9 +55,9 @@ pub(super) const SUBCOMMANDS: &[Row] = &[
         .since(Origin::Redis("2.4.0"))
         .complexity("O(N) in the number of connections.")
         .syntax(
-            "filter:<ip:port | filters:<[ID client-id] [TYPE client-type:<NORMAL | MASTER | SLAVE \
-             | REPLICA | PUBSUB>] [USER username] [ADDR addr] [LADDR laddr] [SKIPME skipme:<YES | \
-             NO>] [MAXAGE maxage]>>",
+            "filter:<ip-port | ID client-id | TYPE client-type:<NORMAL | MASTER | SLAVE | REPLICA \
+             | PUBSUB> | USER username | ADDR addr | LADDR laddr | SKIPME skipme:<YES | NO> | \
+             MAXAGE maxage> ...",
         )
         .summary("Closes connections.")
         .run(client::kill),
@@ -89,7 +89,7 @@ pub(super) const SUBCOMMANDS: &[Row] = &[
     connection_row("client|pause", at_least(3))
         .flags(&[Flags::ADMIN, Flags::NOSCRIPT, Flags::LOADING, Flags::STALE])
         .scope(Scope::Whole)
-        .since(Origin::Redis("3.0.0"))
+        .since(Origin::Redis("2.9.50"))
         .complexity("O(1)")
         .syntax("timeout [mode:<WRITE | ALL>]")
         .summary("Holds back the commands of all clients, or those that may write.")

@@ -84,12 +84,12 @@ names! { Flags:
     NO_AUTH = 12, "no_auth";
     /// May have key arguments and may have none.
     NO_MANDATORY_KEYS = 13, "no_mandatory_keys";
+    /// Not while the data set is replaced.
+    NO_ASYNC_LOADING = 17, "no_async_loading";
     /// Not queued in MULTI: refused.
     NO_MULTI = 14, "no_multi";
     /// Key positions depend on the arguments.
     MOVABLEKEYS = 15, "movablekeys";
-    /// Not while the data set is replaced.
-    NO_ASYNC_LOADING = 17, "no_async_loading";
     /// Answers while a script runs past `busy-reply-threshold`.
     ALLOW_BUSY = 16, "allow_busy";
 }
