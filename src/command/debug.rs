@@ -161,13 +161,17 @@ fn length_bytes(length: usize) -> usize {
     }
 }
 
+/// Redis's example of a double.
+#[expect(clippy::approx_constant, reason = "it stands for no circle")]
+const EXAMPLE_DOUBLE: f64 = 3.141;
+
 /// A value of the type that is named.
 fn example(protocol: Protocol, kind: &[u8]) -> CommandResult {
     let numbers = || vec![Reply::Integer(0), Reply::Integer(1), Reply::Integer(2)];
     let reply = match kind.to_ascii_lowercase().as_slice() {
         b"string" => Reply::bulk("Hello World"),
         b"integer" => Reply::Integer(12345),
-        b"double" => Reply::Double(3.141),
+        b"double" => Reply::Double(EXAMPLE_DOUBLE),
         b"null" => Reply::Null,
         b"array" => Reply::Array(numbers()),
         b"set" => Reply::Set(numbers()),

@@ -110,7 +110,7 @@ pub enum CommandError {
     /// MSETEX with fewer keys and values than it says.
     #[error("ERR wrong number of key-value pairs")]
     MsetexPairs,
-    /// RENAME of a key that is not there.
+    /// A key that must be there and is not.
     #[error("ERR no such key")]
     NoSuchKey,
     /// COPY or MOVE of a key to itself.

@@ -1,7 +1,9 @@
 //! The integration tests: one binary, one module a topic.
 
 mod bench;
+mod clients;
 mod concurrency;
+mod debug;
 mod endless_scripts;
 mod hostile;
 mod library;
