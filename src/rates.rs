@@ -1,7 +1,7 @@
 //! How much happens in a second: between one INFO and the next.
 //!
 //! Redis samples ten times a second. This server does not wake to count, so a rate is the mean
-//! since the last time that somebody asked, at least [`LEAST`] ago.
+//! since the last time that somebody asked, at least a tenth of a second ago.
 
 use std::time::Duration;
 
