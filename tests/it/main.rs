@@ -14,5 +14,6 @@ mod readme;
 mod scripts;
 mod startup;
 mod support;
+mod tested_libraries;
 mod tidy;
 mod transcripts;

@@ -50,9 +50,8 @@ async function unless(names, answer, call) {
 const ATTEMPTS = { retryCount: 1, retryDelay: 20, retryJitter: 5 };
 
 /** Redlock 4, 5 and the fork of 5 differ in the names of two verbs and of the error. */
-function redlock({ library, pin, client, load, refusal, verbs }) {
+function redlock({ pin, client, load, refusal, verbs }) {
   return {
-    library,
     pin,
     client,
     servers: 5,
@@ -72,7 +71,7 @@ function redlock({ library, pin, client, load, refusal, verbs }) {
 /** The two mutexes of redis-semaphore, which extend themselves for as long as they are asked to. */
 function redisSemaphore(name, servers) {
   return {
-    library: `redis-semaphore ${name}`,
+    part: name,
     pin: 'redis-semaphore',
     client: 'ioredis-6',
     servers,
@@ -94,7 +93,7 @@ function redisSemaphore(name, servers) {
 
 function redlockUniversal(name, client, servers) {
   return {
-    library: `redlock-universal ${name}`,
+    part: name,
     pin: 'redlock-universal',
     client,
     servers,
@@ -119,7 +118,6 @@ function redlockUniversal(name, client, servers) {
 }
 
 const ioredisLock = {
-  library: 'ioredis-lock',
   pin: 'ioredis-lock',
   client: 'ioredis-4',
   servers: 1,
@@ -138,7 +136,6 @@ const ioredisLock = {
 };
 
 const redisLock = {
-  library: 'redis-lock',
   pin: 'redis-lock',
   client: 'redis-4',
   servers: 1,
@@ -154,7 +151,6 @@ const redisLock = {
 };
 
 const warlock = {
-  library: 'node-redis-warlock',
   pin: 'node-redis-warlock',
   client: 'redis-3',
   servers: 1,
@@ -174,7 +170,6 @@ const warlock = {
 };
 
 const verrou = {
-  library: '@verrou/core',
   pin: '@verrou/core',
   client: 'ioredis-5',
   servers: 1,
@@ -195,10 +190,9 @@ const verrou = {
 
 const NEW_VERBS = { acquire: 'acquire', release: 'release' };
 
-/** Every lock library, by name. */
+/** Every lock library that runs. */
 export const libraries = [
   redlock({
-    library: '@sesamecare-oss/redlock',
     pin: '@sesamecare-oss/redlock',
     client: 'ioredis-5',
     load: async () => (await import('@sesamecare-oss/redlock')).Redlock,
@@ -212,7 +206,6 @@ export const libraries = [
   redisSemaphore('Mutex', 1),
   redisSemaphore('RedlockMutex', 5),
   redlock({
-    library: 'redlock',
     pin: 'redlock-4',
     client: 'ioredis-6',
     load: async () => (await import('redlock-4')).default,
@@ -220,7 +213,6 @@ export const libraries = [
     verbs: { acquire: 'lock', release: 'unlock' },
   }),
   redlock({
-    library: 'redlock',
     pin: 'redlock-5',
     client: 'ioredis-6',
     load: async () => (await import('redlock-5')).default,
@@ -229,7 +221,12 @@ export const libraries = [
   }),
   redlockUniversal('createLock', 'redis-6', 1),
   redlockUniversal('createRedlock', 'ioredis-6', 5),
-].map((library) => ({ nameOf: (key) => key, lacks: {}, ...library }));
+].map((library) => ({ part: '', nameOf: (key) => key, lacks: {}, ...library }));
+
+/** What a package offers beside its locks, and why it does not run. */
+export const leftOut = [
+  { pin: 'redis-semaphore', part: 'Semaphore, MultiSemaphore', reason: 'they need sorted sets' },
+];
 
 /** One user of a library: its verbs over connections of its own, which `close` ends. */
 export async function open(library, addresses) {

@@ -11,7 +11,13 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+import results
 from instances import Cluster, start_five
+
+
+def pytest_terminal_summary(terminalreporter):
+    for remark in results.remarks:
+        terminalreporter.write_line(remark)
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,9 @@ import json
 import os
 from importlib.metadata import version
 
+#: What a reader of the run may want to know beside its outcome; it is printed at the end.
+remarks = []
+
 
 def scripts_in(commands):
     """The texts of all scripts that a recording heard."""
@@ -42,14 +45,15 @@ def runs_so_far(client):
 
 
 def line(library, passed, scripts, reasons):
-    name = f"{library.distribution} {library.part}".strip()
     return {
         "language": "Python",
-        "library": name,
+        "library": library.distribution,
+        "part": library.part,
         "version": version(library.distribution),
         "client": f"{library.client} {version(library.client)}",
         "passed": passed,
         "lacks": library.lacks,
+        "scripts": len(scripts),
         "native": len(scripts) - len(reasons),
         "lua": list(reasons.values()),
     }

@@ -60,9 +60,10 @@ class Deployment:
         result = results.line(self.library, self.passed, scripts, reasons)
         assert (native > 0) == (result["native"] > 0), f"{native} native runs of {result['native']} native scripts"
         assert (lua > 0) == (len(reasons) > 0), f"{lua} runs in Lua of {len(reasons)} scripts"
-        print(f"\n{result['library']} {result['version']}: {native} script runs natively, {lua} in Lua")
+        title = " ".join(filter(None, (result["library"], result["version"], result["part"])))
+        results.remarks.append(f"{title}: {native} script runs natively, {lua} in Lua")
         for text, reason in reasons.items():
-            print(f"in Lua, {reason}:\n{text.decode()}")
+            results.remarks.append(f"in Lua, {reason}:\n{text.decode()}")
         results.append(result)
 
     def stop(self):

@@ -11,7 +11,7 @@ import { after, before, describe, test } from 'node:test';
 import { clientNamed } from '../clients.js';
 import { connectFive } from '../five.js';
 import { isRealRedis, startCluster } from '../instances.js';
-import { libraries, open } from '../libraries.js';
+import { leftOut, libraries, open } from '../libraries.js';
 import { record } from '../recorder.js';
 import { explain, pinned, runsSoFar, scriptsIn, write } from '../results.js';
 import { until } from '../wait.js';
@@ -20,13 +20,17 @@ const FOREIGN = 'the token of somebody else';
 const TTL_MS = 20_000;
 const SHORT_TTL_MS = 400;
 
-const lines = [];
+const lines = leftOut.map(({ pin, part, reason }) => {
+  const { name, version } = pinned(pin);
+  return { language: 'Node.js', library: name, part, version, left_out: reason };
+});
 after(() => write(lines));
 
 for (const library of libraries) {
-  const { version } = pinned(library.pin);
+  const { name: packageName, version } = pinned(library.pin);
   const client = pinned(library.client);
-  describe(`${library.library} ${version} on ${client.name} ${client.version}`, () => {
+  const title = [packageName, version, library.part].filter(Boolean).join(' ');
+  describe(`${title} on ${client.name} ${client.version}`, () => {
     let cluster;
     let recordings;
     let servers;
@@ -60,20 +64,23 @@ for (const library of libraries) {
 
     /** Writes the library's line, and checks that the two ways of counting agree. */
     async function tell() {
-      const scripts = await explain(scriptsIn(recordings.flatMap(({ commands }) => commands)), servers.connections[0].command);
+      const texts = scriptsIn(recordings.flatMap(({ commands }) => commands));
+      const scripts = await explain(texts, servers.connections[0].command);
       const now = await runs();
       const [native, lua] = [now.native - runsBefore.native, now.lua - runsBefore.lua];
       assert.equal(native > 0, scripts.native > 0, `${native} native runs of ${scripts.native} native scripts`);
       assert.equal(lua > 0, scripts.lua.length > 0, `${lua} runs in Lua of ${scripts.lua.length} scripts`);
-      console.log(`${library.library} ${version}: ${native} script runs natively, ${lua} in Lua`);
+      console.log(`${title}: ${native} script runs natively, ${lua} in Lua`);
       for (const { text, reason } of scripts.lua) console.log(`in Lua, ${reason}:\n${text}`);
       lines.push({
         language: 'Node.js',
-        library: library.library,
+        library: packageName,
+        part: library.part,
         version,
         client: `${client.name} ${client.version}`,
         passed,
         lacks: library.lacks,
+        scripts: texts.length,
         native: scripts.native,
         lua: scripts.lua.map(({ reason }) => reason),
       });
