@@ -287,6 +287,13 @@ fn system_unix_us() -> i64 {
     }
 }
 
+/// The wall clock in the time zone of the machine, as log lines show it: `23 Nov 2026 02:49:00.953`.
+pub fn local_stamp() -> String {
+    chrono::Local::now()
+        .format("%d %b %Y %H:%M:%S%.3f")
+        .to_string()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

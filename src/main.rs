@@ -19,6 +19,10 @@ fn run() -> Result<(), CliError> {
         Invocation::Cluster(options) => program::serve_cluster(options),
         Invocation::Bench(options) => program::run_bench(&options),
         Invocation::Explain(options) => program::explain(&options),
+        Invocation::Check(options) => {
+            program::check(&options);
+            Ok(())
+        }
         Invocation::Print(text) => {
             print!("{text}");
             Ok(())

@@ -7,23 +7,28 @@
 mod bench;
 mod page;
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io::Read;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process;
 
 use clap::{CommandFactory, FromArgMatches};
 
 use crate::config::{Config, Loaded, REDIS_VERSION, TcpPort};
-use crate::error::{BenchError, StartupError};
+use crate::error::{BenchError, ConfigError, StartupError};
 pub use bench::{BenchOptions, Format};
 use page::{ClusterWords, ExplainWords, Mode, Page};
+
+/// Name and version, as errors show them.
+const PROGRAM: &str = concat!("Quintlock ", env!("CARGO_PKG_VERSION"));
 
 /// What the program is to do.
 #[derive(Debug)]
 pub enum Invocation {
     /// Serve, as redis-server does.
     Server(Box<ServerOptions>),
+    /// Say whether a server would start, and what it would not honour.
+    Check(Box<ServerOptions>),
     /// Serve several independent instances.
     Cluster(ClusterOptions),
     /// Run a load against a server.
@@ -76,6 +81,9 @@ pub enum CliError {
     /// The arguments of a subcommand are wrong; the text says how they are written.
     #[error("{0}")]
     Usage(String),
+    /// The configuration is wrong.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
     /// The server cannot start.
     #[error(transparent)]
     Startup(#[from] StartupError),
@@ -107,12 +115,16 @@ impl From<ExitCode> for process::ExitCode {
 impl CliError {
     /// Tells standard error, and gives the code to exit with.
     pub fn report(&self) -> ExitCode {
+        if let CliError::Config(ConfigError::Line(fault)) = self {
+            eprint!("{}", fault.block(PROGRAM));
+        }
         eprintln!("quintlock: {self}");
         match self {
             CliError::Usage(_) => ExitCode::BadUsage,
-            CliError::Startup(_) | CliError::Bench(_) | CliError::WrongReplies(_) => {
-                ExitCode::Failure
-            }
+            CliError::Config(_)
+            | CliError::Startup(_)
+            | CliError::Bench(_)
+            | CliError::WrongReplies(_) => ExitCode::Failure,
         }
     }
 }
@@ -125,29 +137,81 @@ pub fn parse(
     arguments: impl IntoIterator<Item = OsString>,
     standard_input: &mut dyn Read,
 ) -> Result<Invocation, CliError> {
-    let words: Vec<OsString> = arguments.into_iter().skip(1).collect();
+    let mut arguments = arguments.into_iter();
+    let guise = Guise::of(arguments.next().as_deref())?;
+    let words: Vec<OsString> = arguments.collect();
+    if words.iter().any(|word| word == "--sentinel") {
+        return Err(CliError::Usage(NO_SENTINEL.to_owned()));
+    }
     let first = words.first().and_then(|word| word.to_str());
-    match first {
-        Some("-v" | "-V" | "--version") => Ok(Invocation::Print(version())),
-        Some("-h" | "--help" | "cluster" | "explain" | "bench") => parse_subcommand(&words),
+    match (first, guise) {
+        (Some("-v" | "-V" | "--version"), _) => Ok(Invocation::Print(guise.version())),
+        (Some("-h" | "--help"), _) | (Some("cluster" | "explain" | "bench"), Guise::Quintlock) => {
+            parse_subcommand(&words)
+        }
+        (Some("--check-config"), _) => {
+            let options = server_options(&words[1..], standard_input)?;
+            Ok(Invocation::Check(Box::new(options)))
+        }
+        (Some(word @ ("--test-memory" | "--check-system")), _) => Err(CliError::Usage(format!(
+            "{word} is not supported: Quintlock tests no machine"
+        ))),
         _ => {
-            let Loaded {
-                config, warnings, ..
-            } = Config::load(&words, standard_input)?;
-            Ok(Invocation::Server(Box::new(ServerOptions {
-                config,
-                warnings,
-            })))
+            let options = server_options(&words, standard_input)?;
+            Ok(Invocation::Server(Box::new(options)))
         }
     }
 }
 
-/// The line that `--version` prints.
-pub fn version() -> String {
-    format!(
-        "Quintlock server v={} redis={REDIS_VERSION}\n",
-        env!("CARGO_PKG_VERSION")
-    )
+fn server_options(
+    words: &[OsString],
+    standard_input: &mut dyn Read,
+) -> Result<ServerOptions, CliError> {
+    let Loaded {
+        config, warnings, ..
+    } = Config::load(words, standard_input)?;
+    Ok(ServerOptions { config, warnings })
+}
+
+const NO_SENTINEL: &str = "Quintlock is no Sentinel and watches no other server; for several \
+    servers use Redlock (see quintlock cluster --help)";
+
+/// What the program is called as.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Guise {
+    Quintlock,
+    /// Somebody has put a link in Redis's place: subcommands would be names of files there.
+    RedisServer,
+}
+
+impl Guise {
+    fn of(program: Option<&OsStr>) -> Result<Guise, CliError> {
+        let name = program.and_then(|path| Path::new(path).file_name());
+        match name.and_then(OsStr::to_str).unwrap_or_default() {
+            name if name.starts_with("redis-sentinel") => {
+                Err(CliError::Usage(NO_SENTINEL.to_owned()))
+            }
+            name if name.starts_with("redis-check-") => Err(CliError::Usage(format!(
+                "{name} is not part of Quintlock: it writes no such files"
+            ))),
+            name if name.starts_with("redis-server") => Ok(Guise::RedisServer),
+            _ => Ok(Guise::Quintlock),
+        }
+    }
+
+    /// The line that `--version` prints. The fields after the version are those that scripts look
+    /// for behind a redis-server; there is no commit and no build to name.
+    fn version(self) -> String {
+        let own = env!("CARGO_PKG_VERSION");
+        match self {
+            Guise::Quintlock => format!("Quintlock server v={own} redis={REDIS_VERSION}\n"),
+            Guise::RedisServer => format!(
+                "Redis server v={REDIS_VERSION} sha=00000000:0 malloc=libc bits={} \
+                 build=quintlock-{own}\n",
+                usize::BITS
+            ),
+        }
+    }
 }
 
 fn parse_subcommand(words: &[OsString]) -> Result<Invocation, CliError> {
@@ -197,6 +261,11 @@ impl ClusterWords {
                 let text = format!("`cluster` does not take the setting '{name}': {instead}");
                 return Err(CliError::Usage(text));
             }
+        }
+        if loaded.config.settings.daemonize || loaded.config.settings.pidfile.is_some() {
+            let text = "`cluster` stays in the foreground and has no pidfile: leave out daemonize \
+                        and pidfile";
+            return Err(CliError::Usage(text.to_owned()));
         }
         let instances = ports.map(|port| loaded.config.sibling(&self.bind, port));
         Ok(ClusterOptions {
@@ -257,7 +326,7 @@ mod tests {
 
     #[test]
     fn without_a_subcommand_it_is_a_server_under_any_name() {
-        for program in ["quintlock", "/usr/bin/redis-server", "redis-sentinel"] {
+        for program in ["quintlock", "/usr/bin/redis-server", "lock-server"] {
             match invocation(&[program, "--port", "7777", "--save", "", "--databases", "3"])
                 .unwrap()
             {
@@ -280,6 +349,58 @@ mod tests {
                 "Quintlock server v=0.1.0 redis=7.2.4\n"
             );
         }
+    }
+
+    #[test]
+    fn under_the_name_of_redis_server_it_answers_as_one() {
+        assert_eq!(
+            printed(&["/usr/bin/redis-server", "-v"]),
+            format!(
+                "Redis server v=7.2.4 sha=00000000:0 malloc=libc bits={} build=quintlock-0.1.0\n",
+                usize::BITS
+            )
+        );
+        // `cluster` is then the name of a file.
+        let error = invocation(&["redis-server", "cluster"]).unwrap_err();
+        assert!(
+            error.to_string().starts_with("cannot open cluster: "),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn what_it_cannot_be_is_refused() {
+        for words in [
+            &["redis-sentinel"][..],
+            &["/usr/bin/redis-sentinel", "a.conf"],
+            &["quintlock", "a.conf", "--sentinel"],
+            &["redis-check-aof"],
+            &["redis-server", "--test-memory", "1"],
+            &["redis-server", "--check-system"],
+        ] {
+            match invocation(words).unwrap_err() {
+                CliError::Usage(_) => {}
+                other => panic!("{words:?}: {other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn a_checked_configuration_is_read_as_one_that_is_used() {
+        match invocation(&["quintlock", "--check-config", "--appendonly", "yes"]).unwrap() {
+            Invocation::Check(options) => assert_eq!(options.warnings.len(), 1),
+            other => panic!("{other:?}"),
+        }
+        assert!(invocation(&["quintlock", "--check-config", "--nosuch", "1"]).is_err());
+    }
+
+    #[test]
+    fn a_cluster_stays_in_the_foreground() {
+        for words in [["--daemonize", "yes"], ["--pidfile", "a.pid"]] {
+            let text = usage_error(&[&["cluster", "--"][..], &words].concat());
+            assert!(text.contains("stays in the foreground"), "{text}");
+        }
+        assert!(cluster(&["--", "--daemonize", "no"]).is_ok());
     }
 
     #[test]

@@ -19,7 +19,9 @@ const INSTANCES_MAX: u16 = 64;
 /// Without a subcommand it is one server and takes what redis-server takes: a
 /// configuration file, a lone dash for a configuration on standard input, and any
 /// setting as an option. A setting on the command line overrides the file. What a
-/// configuration asks for and Quintlock does not do is named in the log.
+/// configuration asks for and Quintlock does not do is named in the log, and by
+/// --check-config, which starts nothing. Under the name redis-server (a link) it
+/// behaves as one.
 #[derive(Parser)]
 #[command(
     name = "quintlock",
@@ -27,6 +29,7 @@ const INSTANCES_MAX: u16 = 64;
     disable_help_subcommand = true,
     disable_version_flag = true,
     override_usage = "quintlock [REDIS.CONF | -] [--SETTING VALUE...]...\n       \
+                      quintlock --check-config [REDIS.CONF | -] [--SETTING VALUE...]...\n       \
                       quintlock cluster [OPTIONS] [-- --SETTING VALUE...]\n       \
                       quintlock explain FILE...\n       \
                       quintlock bench [WORKLOAD]... [OPTIONS]",
@@ -38,6 +41,9 @@ pub(super) struct Page {
     /// Print the version, and the Redis version whose commands are spoken
     #[arg(short, long, action = ArgAction::SetTrue)]
     version: bool,
+    /// Read a configuration, say what would not be honoured, and start nothing
+    #[arg(long, action = ArgAction::SetTrue)]
+    check_config: bool,
 }
 
 const EXAMPLES: &str = "\

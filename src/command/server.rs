@@ -86,6 +86,20 @@ pub fn config_set(ctx: &mut Context<'_>, args: &[&[u8]]) -> CommandResult {
     Ok(Reply::OK.into())
 }
 
+/// Puts the present settings into the configuration file.
+///
+/// `CONFIG REWRITE`
+pub fn config_rewrite(ctx: &mut Context<'_>, _args: &[&[u8]]) -> CommandResult {
+    match ctx.instance.config.rewrite() {
+        Ok(()) => tracing::info!("CONFIG REWRITE executed with success."),
+        Err(error) => {
+            tracing::warn!("CONFIG REWRITE failed: {error}");
+            return Err(error);
+        }
+    }
+    Ok(Reply::OK.into())
+}
+
 /// Counts from 0 again.
 ///
 /// `CONFIG RESETSTAT`

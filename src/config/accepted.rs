@@ -6,7 +6,7 @@
 
 use super::setting::Change::{AtRuntime, AtStart, Protected};
 use super::setting::Support::{Inert, NotHonoured, Refused};
-use super::setting::{Preset, Setting, Support};
+use super::setting::{Setting, Support};
 use super::table::{ACCESS, COUNT, LONG_COUNT, PORT};
 use super::value::Kind::{
     self, Choice, Choices, FileName, Integer, MemoryOrPercent, OomScores, Primary, SavePoints,
@@ -36,8 +36,6 @@ const LAZY: Support = Inert("a deleted value is freed at once");
 const ALLOCATOR: Support = Inert("memory is not defragmented");
 const ENCODING: Support = Inert("values have one encoding");
 const BACKGROUND_WORK: Support = Inert("there is no periodic work, timers fire when they are due");
-const BACKGROUND: Support =
-    NotHonoured("the server stays in the foreground, leave that to systemd or a shell");
 const NO_SYSLOG: Support = NotHonoured("the log goes to `logfile` or standard output");
 const SYSLOG: Support = Inert("nothing is sent to syslog");
 const NO_SYSTEM: Support = NotHonoured("the operating system's own choice is left as it is");
@@ -111,6 +109,13 @@ pub(super) const STATEMENTS: &[Statement] = &[
     },
 ];
 
+/// Statements that Redis forgets when it rewrites a file: it makes comments of them.
+pub(super) const DROPPED_STATEMENTS: [&str; 3] = [
+    "list-max-ziplist-entries",
+    "list-max-ziplist-value",
+    "lua-replicate-commands",
+];
+
 /// See the module. One row a line, so that the columns can be compared.
 #[rustfmt::skip]
 pub(super) const ACCEPTED: &[Setting] = &[
@@ -130,7 +135,6 @@ pub(super) const ACCEPTED: &[Setting] = &[
     Setting::new("save", SavePoints, "", AtRuntime, SNAPSHOT_OFF),
     Setting::new("bgsave_cpulist", Text, "", AtStart, SNAPSHOTS),
     Setting::new("dbfilename", FileName("dbfilename can't be a path, just a filename"), "dump.rdb", Protected, SNAPSHOTS),
-    Setting::new("dir", Text, "", Protected, SNAPSHOTS).preset(Preset::CurrentDirectory),
     Setting::new("key-load-delay", Integer { min: i32::MIN as i64, max: i32::MAX as i64 }, "0", AtRuntime, SNAPSHOTS).by_name(),
     Setting::new("loading-process-events-interval-bytes", Integer { min: 1024, max: i32::MAX as i64 }, "2097152", AtRuntime, SNAPSHOTS).by_name(),
     Setting::new("rdb-del-sync-files", Switch, "no", AtRuntime, SNAPSHOTS),
@@ -251,9 +255,6 @@ pub(super) const ACCEPTED: &[Setting] = &[
     Setting::new("hz", COUNT, "10", AtRuntime, BACKGROUND_WORK),
     Setting::new("io-threads-do-reads", Switch, "no", AtStart, BACKGROUND_WORK),
     Setting::new("tracking-table-max-keys", LONG_COUNT, "1000000", AtRuntime, BACKGROUND_WORK),
-    Setting::new("daemonize", Switch, "no", AtStart, BACKGROUND),
-    Setting::new("pidfile", Text, "", AtStart, BACKGROUND),
-    Setting::new("supervised", Choice(&["upstart", "systemd", "auto", "no"]), "no", AtStart, BACKGROUND),
     Setting::new("syslog-enabled", Switch, "no", AtStart, NO_SYSLOG),
     Setting::new("syslog-facility", FACILITY, "local0", AtStart, SYSLOG),
     Setting::new("syslog-ident", Text, "redis", AtStart, SYSLOG),

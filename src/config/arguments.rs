@@ -10,7 +10,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
 use super::split;
-use crate::error::StartupError;
+use crate::error::ConfigError;
 
 /// What the command line asks for.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -38,7 +38,7 @@ enum Expect {
 ///
 /// # Errors
 /// A word that is neither an option nor the value of one, or a quote that does not close.
-pub(super) fn parse(words: &[OsString]) -> Result<Arguments, StartupError> {
+pub(super) fn parse(words: &[OsString]) -> Result<Arguments, ConfigError> {
     let mut arguments = Arguments::default();
     let mut expect = Expect::Anything;
     for (i, word) in words.iter().enumerate() {
@@ -76,10 +76,10 @@ pub(super) fn parse(words: &[OsString]) -> Result<Arguments, StartupError> {
 }
 
 /// One word may hold a whole line: `"--port 6380"`.
-fn option_words(option: &[u8]) -> Result<Vec<Vec<u8>>, StartupError> {
+fn option_words(option: &[u8]) -> Result<Vec<Vec<u8>>, ConfigError> {
     let words = split::words(option).map_err(|split::UnbalancedQuotes| {
         let option = option.escape_ascii();
-        StartupError(format!(
+        ConfigError::Other(format!(
             "the quotes in '--{option}' do not pair; add the missing one"
         ))
     })?;
@@ -94,8 +94,8 @@ fn is_bare_save(option: &[Vec<u8>]) -> bool {
     matches!(option, [name] if name.eq_ignore_ascii_case(b"save"))
 }
 
-fn unexpected(word: &[u8]) -> StartupError {
-    StartupError(format!(
+fn unexpected(word: &[u8]) -> ConfigError {
+    ConfigError::Other(format!(
         "unexpected argument '{}': a configuration file comes first, settings are written as \
          --name value (see quintlock --help)",
         word.escape_ascii()
@@ -106,7 +106,7 @@ fn unexpected(word: &[u8]) -> StartupError {
 mod tests {
     use super::*;
 
-    fn parsed(words: &[&str]) -> Result<Arguments, StartupError> {
+    fn parsed(words: &[&str]) -> Result<Arguments, ConfigError> {
         parse(&words.iter().map(OsString::from).collect::<Vec<_>>())
     }
 

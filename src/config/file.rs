@@ -11,7 +11,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use super::split;
-use crate::error::StartupError;
+use crate::error::{ConfigError, LineError};
 use crate::glob::{self, Case};
 
 const LINE_BYTES_MAX: usize = 64 << 10;
@@ -49,6 +49,29 @@ impl fmt::Display for Origin {
     }
 }
 
+impl Origin {
+    fn error(
+        &self,
+        line: String,
+        what: impl fmt::Display,
+        redis_reason: Option<&'static str>,
+    ) -> ConfigError {
+        let redis_place = match self {
+            Origin::File { number, .. } | Origin::StandardInput { number } => {
+                format!("Reading the configuration file, at line {number}")
+            }
+            Origin::CommandLine => "Reading the command line".to_owned(),
+        };
+        ConfigError::Line(LineError {
+            place: self.to_string(),
+            redis_place,
+            line,
+            reason: what.to_string(),
+            redis_reason,
+        })
+    }
+}
+
 impl Line {
     /// The line as it can be shown: words as they came, without control bytes.
     pub(super) fn text(&self) -> String {
@@ -60,8 +83,17 @@ impl Line {
     }
 
     /// An error about this line.
-    pub(super) fn error(&self, what: impl fmt::Display) -> StartupError {
-        StartupError(format!("{}: '{}': {what}", self.origin, self.text()))
+    pub(super) fn error(&self, what: impl fmt::Display) -> ConfigError {
+        self.origin.error(self.text(), what, None)
+    }
+
+    /// An error about this line that Redis words in another way.
+    pub(super) fn error_as_redis(
+        &self,
+        what: impl fmt::Display,
+        redis_reason: &'static str,
+    ) -> ConfigError {
+        self.origin.error(self.text(), what, Some(redis_reason))
     }
 }
 
@@ -77,24 +109,27 @@ pub(super) struct Reader {
 
 impl Reader {
     /// Reads the file that the command line names.
-    pub(super) fn read_file(&mut self, path: &Path) -> Result<(), StartupError> {
-        self.read_path(path).map_err(StartupError)
+    pub(super) fn read_file(&mut self, path: &Path) -> Result<(), ConfigError> {
+        self.read_path(path)
     }
 
     /// Reads lines from standard input.
-    pub(super) fn read_standard_input(&mut self, input: &mut dyn Read) -> Result<(), StartupError> {
+    pub(super) fn read_standard_input(&mut self, input: &mut dyn Read) -> Result<(), ConfigError> {
         let text = read_limited(input)
-            .map_err(|fault| StartupError(format!("cannot read standard input: {fault}")))?;
+            .map_err(|fault| ConfigError::Other(format!("cannot read standard input: {fault}")))?;
         self.read_text(&text, |number| Origin::StandardInput { number })
     }
 
     /// Adds one line, or the files that it includes.
-    pub(super) fn push(&mut self, words: Vec<Vec<u8>>, origin: Origin) -> Result<(), StartupError> {
+    pub(super) fn push(&mut self, words: Vec<Vec<u8>>, origin: Origin) -> Result<(), ConfigError> {
         let line = Line { words, origin };
         match line.words.as_slice() {
             [name, path] if name.eq_ignore_ascii_case(b"include") => {
                 let path = Path::new(OsStr::from_bytes(path));
-                self.include(path).map_err(|fault| line.error(fault))
+                self.include(path).map_err(|fault| match fault {
+                    ConfigError::Other(fault) => line.error(fault),
+                    inner => inner,
+                })
             }
             [name, ..] if name.eq_ignore_ascii_case(b"include") => {
                 Err(line.error("include takes one path"))
@@ -107,7 +142,7 @@ impl Reader {
     }
 
     /// A path with wildcards may match no file at all.
-    fn include(&mut self, path: &Path) -> Result<(), String> {
+    fn include(&mut self, path: &Path) -> Result<(), ConfigError> {
         if !has_wildcard(path.as_os_str().as_bytes()) {
             return self.read_path(path);
         }
@@ -117,48 +152,52 @@ impl Reader {
         Ok(())
     }
 
-    fn read_path(&mut self, path: &Path) -> Result<(), String> {
+    fn read_path(&mut self, path: &Path) -> Result<(), ConfigError> {
         let shown = path.display();
-        let real_path = fs::canonicalize(path)
-            .map_err(|fault| format!("cannot open {shown}: {fault}; check the path"))?;
+        let fail = |what| Err(ConfigError::Other(what));
+        let real_path = fs::canonicalize(path).map_err(|fault| {
+            ConfigError::Other(format!("cannot open {shown}: {fault}; check the path"))
+        })?;
         if self.open.contains(&real_path) {
-            return Err(format!("{shown} includes itself; remove one include"));
+            return fail(format!("{shown} includes itself; remove one include"));
         }
         if self.open.len() == DEPTH_MAX {
-            return Err(format!(
+            return fail(format!(
                 "{shown} is more than {DEPTH_MAX} includes deep; include less"
             ));
         }
         self.files_read += 1;
         if self.files_read > FILES_MAX {
-            return Err(format!(
+            return fail(format!(
                 "{shown} is one file more than {FILES_MAX}; include less"
             ));
         }
         let text = File::open(path)
             .and_then(|mut file| read_limited(&mut file))
-            .map_err(|fault| format!("cannot read {shown}: {fault}; check the file"))?;
+            .map_err(|fault| {
+                ConfigError::Other(format!("cannot read {shown}: {fault}; check the file"))
+            })?;
         self.open.push(real_path);
         let read = self.read_text(&text, |number| Origin::File {
             path: path.to_owned(),
             number,
         });
         self.open.pop();
-        read.map_err(|StartupError(text)| text)
+        read
     }
 
     fn read_text(
         &mut self,
         text: &[u8],
         origin_of: impl Fn(usize) -> Origin,
-    ) -> Result<(), StartupError> {
+    ) -> Result<(), ConfigError> {
         for (i, line) in text.split(|&byte| byte == b'\n').enumerate() {
             let origin = origin_of(i + 1);
             let line = line.trim_ascii();
             if line.is_empty() || line.starts_with(b"#") {
                 continue;
             }
-            let fault = |what: String| StartupError(format!("{origin}: {what}"));
+            let fault = |what: String| ConfigError::Other(format!("{origin}: {what}"));
             if line.len() > LINE_BYTES_MAX {
                 return Err(fault(format!(
                     "the line has more than {LINE_BYTES_MAX} bytes; shorten it"
@@ -170,10 +209,9 @@ impl Reader {
                 ));
             }
             let words = split::words(line).map_err(|split::UnbalancedQuotes| {
-                let line = String::from_utf8_lossy(line);
-                fault(format!(
-                    "'{line}': the quotes do not pair; add the missing one"
-                ))
+                let line = String::from_utf8_lossy(line).into_owned();
+                let what = "the quotes do not pair; add the missing one";
+                origin.error(line, what, Some("Unbalanced quotes in configuration line"))
             })?;
             self.push(words, origin)?;
         }

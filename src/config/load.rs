@@ -3,16 +3,22 @@
 //! Only the last value of a setting counts, so warnings and refusals wait until everything is read:
 //! `appendonly yes` in a file and `--appendonly no` behind it is no reason to warn.
 
+use std::ffi::OsStr;
 use std::ffi::OsString;
+use std::fs;
 use std::io::Read;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{self, Path, PathBuf};
 
-use super::accepted::STATEMENTS;
+use super::accepted::{STATEMENTS, Statement};
 use super::arguments::{self, StandardInput};
 use super::file::{Line, Origin, Reader};
+use super::password::is_default_user;
+use super::rewrite::reason_of;
 use super::setting::{self, Setting, Slot, Support};
 use super::value::{Kind, Value};
 use super::{Config, Loaded};
-use crate::error::StartupError;
+use crate::error::ConfigError;
 
 /// How many letters a name may be off to be suggested.
 const TYPING_ERRORS_MAX: usize = 2;
@@ -20,11 +26,13 @@ const TYPING_ERRORS_MAX: usize = 2;
 pub(super) fn load(
     words: &[OsString],
     standard_input: &mut dyn Read,
-) -> Result<Loaded, StartupError> {
+) -> Result<Loaded, ConfigError> {
     let arguments = arguments::parse(words)?;
     let mut reader = Reader::default();
+    let mut file = None;
     if let Some(path) = &arguments.file {
         reader.read_file(path)?;
+        file = path::absolute(path).ok();
     }
     if let Some(StandardInput) = arguments.standard_input {
         reader.read_standard_input(standard_input)?;
@@ -36,7 +44,7 @@ pub(super) fn load(
     for line in reader.lines {
         draft.apply(line)?;
     }
-    draft.finish()
+    draft.finish(file)
 }
 
 /// A configuration that is still being read.
@@ -44,6 +52,8 @@ struct Draft {
     values: Vec<Value>,
     /// The last line that gave each setting.
     given: Vec<Option<Line>>,
+    /// The lines about the default user.
+    users: Vec<Line>,
     warnings: Vec<String>,
 }
 
@@ -54,21 +64,24 @@ impl Draft {
         Draft {
             values,
             given,
+            users: Vec::new(),
             warnings: Vec::new(),
         }
     }
 
-    fn apply(&mut self, line: Line) -> Result<(), StartupError> {
+    fn apply(&mut self, line: Line) -> Result<(), ConfigError> {
         let (name, words) = match line.words.split_first() {
             Some((name, words)) => (name.as_slice(), words),
             None => return Ok(()),
         };
         let known = |statement: &str| name.eq_ignore_ascii_case(statement.as_bytes());
         if let Some(statement) = STATEMENTS.iter().find(|statement| known(statement.name)) {
-            return self.apply_statement(statement.support, &line);
+            return self.apply_statement(statement.support, line);
         }
         let Some((slot, setting, _)) = setting::find(name) else {
-            return Err(line.error(unknown(name)));
+            return Err(
+                line.error_as_redis(unknown(name), "Bad directive or wrong number of arguments")
+            );
         };
         let mut words: Vec<&[u8]> = words.iter().map(Vec::as_slice).collect();
         // A shell may hand the quotes on; for this setting alone Redis takes them for nothing.
@@ -94,17 +107,20 @@ impl Draft {
         Ok(())
     }
 
-    fn apply_statement(&mut self, support: Support, line: &Line) -> Result<(), StartupError> {
+    fn apply_statement(&mut self, support: Support, line: Line) -> Result<(), ConfigError> {
         match support {
-            Support::Refused(_) if is_open_default_user(&line.words) => {}
-            Support::Refused(why) => return Err(refused(line, why)),
-            Support::NotHonoured(why) => self.warnings.push(warning(line, why)),
+            Support::Refused(_) if names_default_user(&line.words) => self.users.push(line),
+            Support::Refused(why) => return Err(refused(&line, why)),
+            Support::NotHonoured(why) => self.warnings.push(warning(&line, why)),
             Support::Honoured(_) | Support::Inert(_) => {}
         }
         Ok(())
     }
 
-    fn finish(mut self) -> Result<Loaded, StartupError> {
+    fn finish(mut self, file: Option<PathBuf>) -> Result<Loaded, ConfigError> {
+        self.resolve_directory()?;
+        self.check_users()?;
+        let asked = self.values.clone();
         for (i, setting) in setting::all().enumerate() {
             let Some(line) = &self.given[i] else { continue };
             let default = setting.default_value();
@@ -125,10 +141,48 @@ impl Draft {
             .map(Slot)
             .collect();
         Ok(Loaded {
-            config: Config::of_values(self.values),
+            config: Config::of_values(self.values, asked, file),
             warnings: self.warnings,
             given,
         })
+    }
+}
+
+impl Draft {
+    /// `dir` as the system knows it, which must be there.
+    fn resolve_directory(&mut self) -> Result<(), ConfigError> {
+        let Some((slot, ..)) = setting::find(b"dir") else {
+            return Ok(());
+        };
+        if let (Some(line), Value::Text(text)) = (&self.given[slot.0], &mut self.values[slot.0]) {
+            let real = fs::canonicalize(Path::new(OsStr::from_bytes(text)))
+                .and_then(|path| fs::read_dir(&path).map(|_| path))
+                .map_err(|fault| line.error(reason_of(&fault)))?;
+            *text = real.into_os_string().into_encoded_bytes();
+        }
+        Ok(())
+    }
+
+    /// The default user may be as `requirepass` makes it, and no other.
+    fn check_users(&self) -> Result<(), ConfigError> {
+        let password = match setting::find(b"requirepass").map(|(slot, ..)| &self.values[slot.0]) {
+            Some(Value::Text(password)) => password.as_slice(),
+            _ => b"",
+        };
+        let is_other = |line: &&Line| !is_default_user(&line.words[2..], password);
+        match (
+            self.users.iter().find(is_other),
+            STATEMENTS.iter().find(|row| row.name == "user"),
+        ) {
+            (
+                Some(line),
+                Some(Statement {
+                    support: Support::Refused(why),
+                    ..
+                }),
+            ) => Err(refused(line, why)),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -136,23 +190,14 @@ fn warning(line: &Line, why: &str) -> String {
     format!("{}: '{}' is not honoured: {why}", line.origin, line.text())
 }
 
-fn refused(line: &Line, why: &str) -> StartupError {
+fn refused(line: &Line, why: &str) -> ConfigError {
     line.error(format!(
         "cannot be honoured: {why}; remove it to start without"
     ))
 }
 
-/// The line that Redis itself writes when there are no access control lists.
-fn is_open_default_user(words: &[Vec<u8>]) -> bool {
-    let open = ["on", "nopass", "sanitize-payload", "~*", "&*", "+@all"];
-    match words {
-        [user, name, rules @ ..] if user.eq_ignore_ascii_case(b"user") && name == b"default" => {
-            rules
-                .iter()
-                .all(|rule| open.iter().any(|known| rule == known.as_bytes()))
-        }
-        _ => false,
-    }
+fn names_default_user(words: &[Vec<u8>]) -> bool {
+    matches!(words, [_, name, ..] if name == b"default")
 }
 
 /// What is said about a name that no setting has.
@@ -163,6 +208,9 @@ fn unknown(name: &[u8]) -> String {
     {
         let (name, value) = (name.escape_ascii(), value.escape_ascii());
         return format!("a blank separates name and value; write '{name} {value}'");
+    }
+    if name.eq_ignore_ascii_case(b"check-config") {
+        return "--check-config comes first".to_owned();
     }
     let near = setting::all()
         .map(|setting| {

@@ -12,6 +12,8 @@ mod load;
 mod notify;
 mod observation;
 mod parse;
+mod password;
+mod rewrite;
 pub mod setting;
 mod settings;
 mod split;
@@ -21,17 +23,19 @@ mod value;
 
 use std::ffi::OsString;
 use std::io::Read;
+use std::path::PathBuf;
 
 use parking_lot::RwLock;
 
 pub use notify::NotifyFlags;
 pub use observation::{GuardedAccess, Observation};
 pub use settings::{
-    BindAddress, BindHost, ClientClass, LogLevel, Presence, Settings, SharedLogLevel, TcpPort,
+    BindAddress, BindHost, ClientClass, LogLevel, Presence, Settings, SharedLogLevel, Supervision,
+    TcpPort,
 };
 pub use value::{Kind, OutputLimit, Value};
 
-use crate::error::{CommandError, Quoted, SettingError, StartupError};
+use crate::error::{CommandError, ConfigError, Quoted, SettingError, StartupError};
 use crate::glob::{self, Case};
 use setting::{Change, Display, Setting, Slot, Support};
 
@@ -45,6 +49,10 @@ pub struct Config {
     pub settings: Settings,
     /// What CONFIG shows, one value for each row of the table.
     values: RwLock<Vec<Value>>,
+    /// What was asked for, in force or not: what a file would have to say.
+    asked: RwLock<Vec<Value>>,
+    /// The file that it was read from.
+    file: Option<PathBuf>,
 }
 
 /// A configuration and what an operator should know about it.
@@ -67,8 +75,8 @@ impl Loaded {
 impl Default for Config {
     /// The configuration of a server that was started without file and options.
     fn default() -> Config {
-        let values = setting::all().map(Setting::default_value).collect();
-        Config::of_values(values)
+        let values: Vec<Value> = setting::all().map(Setting::default_value).collect();
+        Config::of_values(values.clone(), values, None)
     }
 }
 
@@ -79,7 +87,7 @@ impl Config {
     /// # Errors
     /// A file that cannot be read, a line that cannot be understood, or a setting that the server
     /// must not go without.
-    pub fn load(words: &[OsString], standard_input: &mut dyn Read) -> Result<Loaded, StartupError> {
+    pub fn load(words: &[OsString], standard_input: &mut dyn Read) -> Result<Loaded, ConfigError> {
         load::load(words, standard_input)
     }
 
@@ -102,7 +110,10 @@ impl Config {
         let settings = Settings::new(&values, port);
         Ok(Config {
             settings,
+            asked: RwLock::new(values.clone()),
             values: RwLock::new(values),
+            // Several servers cannot keep their settings in one file.
+            file: None,
         })
     }
 
@@ -172,8 +183,10 @@ impl Config {
                 reason,
             });
         }
+        let mut asked = self.asked.write();
         let mut values = self.values.write();
         let mut changed = values.clone();
+        let mut asked_for = Vec::with_capacity(rows.len());
         for ((slot, setting, written), (_, word)) in rows.into_iter().zip(pairs) {
             let value = settable(setting, word, &changed[slot.0]).map_err(|reason| {
                 CommandError::ConfigRefused {
@@ -181,14 +194,32 @@ impl Config {
                     reason,
                 }
             })?;
+            asked_for.push((slot, value.clone()));
             changed[slot.0] = value;
+        }
+        for (slot, value) in asked_for {
+            asked[slot.0] = value;
         }
         self.settings.refresh(&changed);
         *values = changed;
         Ok(())
     }
 
-    fn of_values(values: Vec<Value>) -> Config {
+    /// CONFIG REWRITE: puts the present settings into the file that the server was started with.
+    ///
+    /// # Errors
+    /// There is none, or it cannot be written; then it is as it was.
+    pub fn rewrite(&self) -> Result<(), CommandError> {
+        let Some(path) = &self.file else {
+            return Err(CommandError::NoConfigFile);
+        };
+        let asked = self.asked.read();
+        rewrite::rewrite_file(path, &asked).map_err(|fault| CommandError::ConfigRewrite {
+            reason: rewrite::reason_of(&fault),
+        })
+    }
+
+    fn of_values(values: Vec<Value>, asked: Vec<Value>, file: Option<PathBuf>) -> Config {
         let port = match setting::find(b"port").map(|(slot, ..)| &values[slot.0]) {
             Some(Value::Integer(number)) => TcpPort::of_number(*number),
             _ => TcpPort::Closed,
@@ -197,6 +228,8 @@ impl Config {
         Config {
             settings,
             values: RwLock::new(values),
+            asked: RwLock::new(asked),
+            file,
         }
     }
 }

@@ -41,6 +41,14 @@ pub struct Settings {
     pub debug_command: GuardedAccess,
     /// What watches commands.
     pub observation: Observation,
+    /// `dir`: where the program goes at its start, as the system spells it.
+    pub dir: Option<PathBuf>,
+    /// `daemonize`
+    pub daemonize: bool,
+    /// `pidfile`
+    pub pidfile: Option<PathBuf>,
+    /// `supervised`
+    pub supervised: Supervision,
     runtime: Runtime,
 }
 
@@ -93,6 +101,32 @@ pub enum LogLevel {
     Notice,
     /// Only what needs a reaction.
     Warning,
+    /// No line at all.
+    Nothing,
+}
+
+/// Who is told that the server is ready.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Supervision {
+    /// Nobody.
+    No,
+    /// systemd.
+    Systemd,
+    /// upstart.
+    Upstart,
+    /// Whom the environment names.
+    Auto,
+}
+
+impl Supervision {
+    fn parse(word: &str) -> Supervision {
+        match word {
+            "systemd" => Supervision::Systemd,
+            "upstart" => Supervision::Upstart,
+            "auto" => Supervision::Auto,
+            _ => Supervision::No,
+        }
+    }
 }
 
 /// A log level that CONFIG SET may change while somebody reads it.
@@ -147,6 +181,10 @@ impl Settings {
             logfile: path(table.text("logfile")),
             debug_command: GuardedAccess::parse(table.choice("enable-debug-command")),
             observation: Observation::default(),
+            dir: path(table.text("dir")),
+            daemonize: table.switch("daemonize"),
+            pidfile: path(table.text("pidfile")),
+            supervised: Supervision::parse(table.choice("supervised")),
             runtime: Runtime::default(),
         };
         settings.refresh(values);
@@ -330,11 +368,12 @@ impl SharedLogLevel {
 }
 
 impl LogLevel {
-    const ORDER: [(&'static str, LogLevel); 4] = [
+    const ORDER: [(&'static str, LogLevel); 5] = [
         ("debug", LogLevel::Debug),
         ("verbose", LogLevel::Verbose),
         ("notice", LogLevel::Notice),
         ("warning", LogLevel::Warning),
+        ("nothing", LogLevel::Nothing),
     ];
 
     fn parse(word: &str) -> LogLevel {

@@ -4,7 +4,7 @@
 //! are those of Redis 7.0 unless the text says that they are ours. Rows are in the order of
 //! CONFIG GET.
 
-use super::setting::Change::{AtRuntime, AtStart};
+use super::setting::Change::{AtRuntime, AtStart, Protected};
 use super::setting::Support::Honoured;
 use super::setting::{Preset, Setting};
 use super::value::Kind;
@@ -76,6 +76,15 @@ pub(super) const HONOURED: &[Setting] = &[
         Honoured("bytes of requests that a client may have unread before it is disconnected"),
     ),
     Setting::new(
+        "daemonize",
+        Kind::Switch,
+        "no",
+        AtStart,
+        Honoured(
+            "whether the server goes to the background; the command then ends when it is ready",
+        ),
+    ),
+    Setting::new(
         "databases",
         Kind::Integer { min: 1, max: i32::MAX as i64 },
         "16",
@@ -89,6 +98,14 @@ pub(super) const HONOURED: &[Setting] = &[
         AtStart,
         Honoured("who may use DEBUG: nobody, clients of this machine (`local`), or everybody"),
     ),
+    Setting::new(
+        "dir",
+        Kind::Text,
+        "",
+        Protected,
+        Honoured("the directory that the server goes to: relative paths begin there"),
+    )
+    .preset(Preset::CurrentDirectory),
     Setting::new(
         "io-threads",
         Kind::Integer { min: 1, max: 128 },
@@ -127,7 +144,7 @@ pub(super) const HONOURED: &[Setting] = &[
     ),
     Setting::new(
         "loglevel",
-        Kind::Choice(&["debug", "verbose", "notice", "warning"]),
+        Kind::Choice(&["debug", "verbose", "notice", "warning", "nothing"]),
         "notice",
         AtRuntime,
         Honoured("how much is logged"),
@@ -152,6 +169,13 @@ pub(super) const HONOURED: &[Setting] = &[
         "",
         AtRuntime,
         Honoured("which changes of keys are published, by letters"),
+    ),
+    Setting::new(
+        "pidfile",
+        Kind::Text,
+        "",
+        AtStart,
+        Honoured("a file for the process number, gone at the end; a daemon has one in any case"),
     ),
     Setting::new(
         "port",
@@ -215,6 +239,13 @@ pub(super) const HONOURED: &[Setting] = &[
         "128",
         AtRuntime,
         Honoured("how many slow commands SLOWLOG keeps"),
+    ),
+    Setting::new(
+        "supervised",
+        Kind::Choice(&["upstart", "systemd", "auto", "no"]),
+        "no",
+        AtStart,
+        Honoured("who is told that the server is ready; `auto` is whom the environment names"),
     ),
     Setting::new(
         "tcp-backlog",

@@ -96,7 +96,7 @@ pub struct OutputLimit {
 }
 
 /// The client classes as CONFIG GET prints them.
-const CLIENT_CLASSES: [&str; 3] = ["normal", "slave", "pubsub"];
+pub(super) const CLIENT_CLASSES: [&str; 3] = ["normal", "slave", "pubsub"];
 
 impl Value {
     /// The value as CONFIG GET prints it.

@@ -380,6 +380,15 @@ pub enum CommandError {
         /// What is wrong with it.
         reason: SettingError,
     },
+    /// CONFIG REWRITE of a server that was started without a file.
+    #[error("ERR The server is running without a config file")]
+    NoConfigFile,
+    /// CONFIG REWRITE of a file that cannot be written.
+    #[error("ERR Rewriting config file: {reason}")]
+    ConfigRewrite {
+        /// What the system says.
+        reason: String,
+    },
     /// A script that may not be, may not run, or may not do what it tries.
     #[error(transparent)]
     Script(#[from] ScriptError),

@@ -2,7 +2,7 @@
 //!
 //! Three kinds that never mix: a [`ProtocolError`] is answered and ends the connection, a
 //! [`CommandError`] is answered and the connection lives on, a [`StartupError`] is one line on
-//! standard error and an exit code. The `Display` of the first two is the exact line that Redis
+//! standard error and an exit code; a [`ConfigError`] becomes one. The `Display` of the first two is the exact line that Redis
 //! sends, code first.
 //!
 //! Invariant: each character of a `Display` is one byte of the line, so that the bytes of a
@@ -10,6 +10,7 @@
 
 mod bench;
 mod command;
+mod config;
 mod protocol;
 mod quoted;
 mod script;
@@ -20,6 +21,7 @@ use std::fmt;
 
 pub use bench::BenchError;
 pub use command::CommandError;
+pub use config::{ConfigError, LineError};
 pub use protocol::{AdmissionError, ProtocolError};
 pub use quoted::Quoted;
 pub use script::ScriptError;

@@ -386,6 +386,16 @@ fn every_command_error_has_its_line() {
             "ERR CONFIG SET failed (possibly related to argument '<name>') - can't set immutable config",
         ),
         (
+            CommandError::NoConfigFile,
+            "ERR The server is running without a config file",
+        ),
+        (
+            CommandError::ConfigRewrite {
+                reason: "<reason>".to_owned(),
+            },
+            "ERR Rewriting config file: <reason>",
+        ),
+        (
             CommandError::Script(ScriptError::Shebang),
             "ERR Invalid script shebang",
         ),

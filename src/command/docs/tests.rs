@@ -223,6 +223,8 @@ fn help_has_two_lines_for_each_subcommand() {
             "    Changes settings, all of them or none.",
             "RESETSTAT",
             "    Sets the counters of INFO to zero.",
+            "REWRITE",
+            "    Puts the present settings into the configuration file.",
             "HELP",
             "    Lists the subcommands, each with a sentence.",
         ]

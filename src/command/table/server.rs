@@ -107,6 +107,12 @@ const CONFIG_SUBCOMMANDS: &[Row] = &[
         .complexity("O(1)")
         .summary("Sets the counters of INFO to zero.")
         .run(server::config_resetstat),
+    row("config|rewrite", exactly(2))
+        .flags(&[Flags::ADMIN, Flags::NOSCRIPT, Flags::LOADING, Flags::STALE])
+        .since(Origin::Redis("2.8.0"))
+        .complexity("O(N) in the lines of the file.")
+        .summary("Puts the present settings into the configuration file.")
+        .run(server::config_rewrite),
     row("config|help", exactly(2))
         .flags(&[Flags::LOADING, Flags::STALE])
         .since(Origin::Redis("5.0.0"))

@@ -29,7 +29,7 @@ impl Drop for Directory {
     }
 }
 
-fn load_file(path: &Path) -> Result<Loaded, StartupError> {
+fn load_file(path: &Path) -> Result<Loaded, ConfigError> {
     load_words(&[path.to_str().unwrap()], "")
 }
 

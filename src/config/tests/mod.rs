@@ -10,13 +10,13 @@ use serde_json::Value as Json;
 
 use super::*;
 
-fn load_words(words: &[&str], standard_input: &str) -> Result<Loaded, StartupError> {
+fn load_words(words: &[&str], standard_input: &str) -> Result<Loaded, ConfigError> {
     let words: Vec<OsString> = words.iter().map(OsString::from).collect();
     Config::load(&words, &mut standard_input.as_bytes())
 }
 
 /// Loads a configuration from standard input alone.
-fn load_text(text: &str) -> Result<Loaded, StartupError> {
+fn load_text(text: &str) -> Result<Loaded, ConfigError> {
     load_words(&["-"], text)
 }
 
@@ -34,7 +34,12 @@ fn config_get_and_set_answer_as_redis_does() {
     for line in recorded.lines().filter(|line| !line.starts_with("# ")) {
         let (words, reply) = line.split_once('\t').unwrap();
         let words: Vec<String> = serde_json::from_str(words).unwrap();
-        let reply: Json = serde_json::from_str(reply).unwrap();
+        // Redis 7.2 has one log level more than the recorded server.
+        let reply = reply.replace(
+            "verbose, notice, warning",
+            "verbose, notice, warning, nothing",
+        );
+        let reply: Json = serde_json::from_str(&reply).unwrap();
         let arguments: Vec<&[u8]> = words[1..].iter().map(|word| word.as_bytes()).collect();
         let answer = if words[0] == "GET" {
             let pairs = config

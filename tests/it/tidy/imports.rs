@@ -141,7 +141,7 @@ pub(super) const CRATES: &[(&str, &[&str])] = &[
             "src/server/",
             "src/gate.rs",
             "src/instance.rs",
-            "src/program.rs",
+            "src/program/",
         ],
     ),
     ("Instant", &["src/clock.rs"]),

@@ -26,7 +26,7 @@ const CODES: [&str; 13] = [
 const LEFTOVERS: [[&str; 2]; 4] = [["TO", "DO"], ["FIX", "ME"], ["XX", "X"], ["HA", "CK"]];
 
 /// Files whose business is to print.
-const PRINTERS: [&str; 3] = ["src/main.rs", "src/program.rs", "src/cli/"];
+const PRINTERS: [&str; 3] = ["src/main.rs", "src/program/", "src/cli/"];
 
 /// Paths of one person's machine, and hosts of package registries; in halves as above.
 const MACHINES: [[&str; 2]; 9] = [

@@ -1,24 +1,26 @@
 //! The program's modes: what `main` runs.
 
 mod bench;
+mod daemon;
+mod log;
+mod signals;
+mod supervision;
 
 use std::io::Write as _;
-use std::path::PathBuf;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use tokio::runtime::Runtime;
-use tokio::signal::unix::{Signal, SignalKind, signal};
-use tracing_subscriber::filter::dynamic_filter_fn;
-use tracing_subscriber::layer::SubscriberExt as _;
-use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::cli::{Announcement, CliError, ClusterOptions, ExplainOptions, ServerOptions};
 use crate::clock::Clock;
 use crate::cluster::Cluster;
-use crate::config::{LogLevel, Settings};
+use crate::config::{Settings, Supervision};
 use crate::error::StartupError;
 use crate::script::native::Program;
 use crate::server::Server;
+use daemon::PidFile;
+use log::Standard;
+use signals::Signals;
+use supervision::Supervisor;
 
 pub use bench::run as run_bench;
 
@@ -28,7 +30,12 @@ pub use bench::run as run_bench;
 /// What keeps it from starting.
 pub fn serve(options: ServerOptions) -> Result<(), CliError> {
     let ServerOptions { config, warnings } = options;
-    start_log(&[&config.settings], Log::StandardOutput)?;
+    let settings = &config.settings;
+    change_directory(settings)?;
+    // As in Redis: who is supervised stays where the supervisor looks for it.
+    let is_daemon = settings.daemonize && settings.supervised == Supervision::No;
+    let starter = is_daemon.then(daemon::detach).transpose()?;
+    log::start(&[settings], Standard::Output)?;
     for warning in warnings {
         tracing::warn!("{warning}");
     }
@@ -38,12 +45,21 @@ pub fn serve(options: ServerOptions) -> Result<(), CliError> {
              (raise `ulimit -n`, or lower --maxclients)"
         );
     }
+    let supervisor = Supervisor::find(settings.supervised);
+    let pidfile = settings.pidfile.clone();
     let signals = Signals::catch()?;
     let server = Server::start_with(config, Clock::system())?;
+    let pidfile = PidFile::write(pidfile.as_deref(), starter.as_ref());
     let place = describe(&server);
     tracing::info!("Ready to accept connections on {place}");
+    supervisor.tell_ready();
+    if let Some(starter) = starter {
+        starter.tell_ready();
+    }
     signals.wait(std::slice::from_ref(&server));
+    supervisor.tell_stopping();
     drop(server);
+    drop(pidfile);
     tracing::info!("Bye");
     Ok(())
 }
@@ -54,7 +70,10 @@ pub fn serve(options: ServerOptions) -> Result<(), CliError> {
 /// What keeps one of them from starting.
 pub fn serve_cluster(options: ClusterOptions) -> Result<(), CliError> {
     let settings: Vec<_> = options.instances.iter().map(|one| &one.settings).collect();
-    start_log(&settings, Log::StandardError)?;
+    if let Some(first) = settings.first() {
+        change_directory(first)?;
+    }
+    log::start(&settings, Standard::Error)?;
     for warning in options.warnings {
         tracing::warn!("{warning}");
     }
@@ -76,6 +95,27 @@ pub fn serve_cluster(options: ClusterOptions) -> Result<(), CliError> {
     drop(out);
     signals.wait(cluster.instances());
     Ok(())
+}
+
+/// Says what would not be honoured.
+pub fn check(options: &ServerOptions) {
+    for warning in &options.warnings {
+        println!("{warning}");
+    }
+    println!("The configuration is fine: the server would start with it.");
+}
+
+/// `dir`: where relative paths begin.
+fn change_directory(settings: &Settings) -> Result<(), StartupError> {
+    let Some(path) = &settings.dir else {
+        return Ok(());
+    };
+    std::env::set_current_dir(path).map_err(|error| {
+        let path = path.display();
+        StartupError(format!(
+            "cannot change to dir {path}: {error} (try another path)"
+        ))
+    })
 }
 
 /// Says for each file how its script would run.
@@ -127,55 +167,6 @@ fn json_announcement(cluster: &Cluster) -> String {
     format!("{}\n", serde_json::json!({ "instances": instances }))
 }
 
-/// The signals that end the program. They are caught before anybody is told that it is ready, so
-/// whoever was told can stop it cleanly.
-struct Signals {
-    runtime: Runtime,
-    terminate: Signal,
-    interrupt: Signal,
-}
-
-impl Signals {
-    fn catch() -> Result<Signals, StartupError> {
-        let fail =
-            |error: std::io::Error| StartupError(format!("cannot wait for signals: {error}"));
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_io()
-            .build()
-            .map_err(fail)?;
-        let catch = |kind| {
-            let _runtime = runtime.enter();
-            signal(kind).map_err(fail)
-        };
-        Ok(Signals {
-            terminate: catch(SignalKind::terminate())?,
-            interrupt: catch(SignalKind::interrupt())?,
-            runtime,
-        })
-    }
-
-    /// Waits for SIGTERM or SIGINT.
-    fn wait_for_one(&mut self) {
-        self.runtime.block_on(async {
-            tokio::select! {
-                _ = self.terminate.recv() => {}
-                _ = self.interrupt.recv() => {}
-            }
-        });
-    }
-
-    /// Waits for SIGTERM, SIGINT, or until every server was asked to stop.
-    fn wait(mut self, servers: &[Server]) {
-        self.runtime.block_on(async {
-            tokio::select! {
-                _ = self.terminate.recv() => tracing::info!("received SIGTERM, stopping"),
-                _ = self.interrupt.recv() => tracing::info!("received SIGINT, stopping"),
-                () = all_stopping(servers) => {}
-            }
-        });
-    }
-}
-
 /// Lets the process open a descriptor for each client, as far as the system allows; tells how many
 /// clients there can be if that is fewer.
 fn raise_descriptor_limit(clients: u32) -> Option<u64> {
@@ -195,61 +186,4 @@ fn raise_descriptor_limit(clients: u32) -> Option<u64> {
         current
     };
     (allowed < wanted).then(|| allowed.saturating_sub(OTHERS))
-}
-
-async fn all_stopping(servers: &[Server]) {
-    for server in servers {
-        server.stopping().await;
-    }
-}
-
-#[derive(Clone, Copy)]
-enum Log {
-    StandardOutput,
-    StandardError,
-}
-
-/// Sends log lines to the log file, or else to `standard`: those that one of the servers wants at
-/// the time, since CONFIG SET may change the level.
-fn start_log(servers: &[&Settings], standard: Log) -> Result<(), StartupError> {
-    let levels: Vec<_> = servers.iter().map(|server| server.loglevel()).collect();
-    let is_wanted = move |line: &tracing::Metadata<'_>| {
-        let is_wanted_at = |level| *line.level() <= most_detailed(level);
-        levels.iter().any(|level| is_wanted_at(level.now()))
-    };
-    let filter = dynamic_filter_fn(move |line, _| is_wanted(line));
-    let lines = tracing_subscriber::fmt::layer()
-        .with_target(false)
-        .with_ansi(false);
-    let registry = tracing_subscriber::registry().with(filter);
-    let file = servers.first().and_then(|first| first.logfile.as_ref());
-    match (file, standard) {
-        (Some(path), _) => registry.with(lines.with_writer(open_log(path)?)).init(),
-        (None, Log::StandardOutput) => registry.with(lines.with_writer(std::io::stdout)).init(),
-        (None, Log::StandardError) => registry.with(lines.with_writer(std::io::stderr)).init(),
-    }
-    Ok(())
-}
-
-fn most_detailed(level: LogLevel) -> tracing::Level {
-    match level {
-        LogLevel::Debug => tracing::Level::TRACE,
-        LogLevel::Verbose => tracing::Level::DEBUG,
-        LogLevel::Notice => tracing::Level::INFO,
-        LogLevel::Warning => tracing::Level::WARN,
-    }
-}
-
-fn open_log(path: &PathBuf) -> Result<std::fs::File, StartupError> {
-    let mut options = std::fs::OpenOptions::new();
-    options
-        .create(true)
-        .append(true)
-        .open(path)
-        .map_err(|error| {
-            let path = path.display();
-            StartupError(format!(
-                "cannot open logfile {path}: {error} (try another path)"
-            ))
-        })
 }

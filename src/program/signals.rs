@@ -1,0 +1,84 @@
+//! The signals that end the program, and the one that does not.
+//!
+//! They are caught before anybody is told that it is ready, so whoever was told can stop it cleanly.
+
+use std::io;
+use std::process;
+
+use tokio::runtime::Runtime;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use crate::error::StartupError;
+use crate::server::Server;
+
+/// See the module's text.
+pub(super) struct Signals {
+    runtime: Runtime,
+    terminate: Signal,
+    interrupt: Signal,
+    /// SIGHUP is caught and nothing is done: a terminal that closes ends no server.
+    hangup: Signal,
+}
+
+impl Signals {
+    /// Catches them from now on. No thread is started.
+    ///
+    /// # Errors
+    /// The system has no descriptor for it.
+    pub(super) fn catch() -> Result<Signals, StartupError> {
+        let fail = |error: io::Error| StartupError(format!("cannot wait for signals: {error}"));
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_io()
+            .build()
+            .map_err(fail)?;
+        let catch = |kind| {
+            let _runtime = runtime.enter();
+            signal(kind).map_err(fail)
+        };
+        Ok(Signals {
+            terminate: catch(SignalKind::terminate())?,
+            interrupt: catch(SignalKind::interrupt())?,
+            hangup: catch(SignalKind::hangup())?,
+            runtime,
+        })
+    }
+
+    /// Waits for SIGTERM or SIGINT.
+    pub(super) fn wait_for_one(&mut self) {
+        self.runtime.block_on(async {
+            tokio::select! {
+                _ = self.terminate.recv() => {}
+                _ = self.interrupt.recv() => {}
+            }
+        });
+    }
+
+    /// Waits for SIGTERM, SIGINT, or until every server was asked to stop. From then on SIGINT ends
+    /// the process at once.
+    pub(super) fn wait(mut self, servers: &[Server]) {
+        self.runtime.block_on(async {
+            tokio::select! {
+                _ = self.terminate.recv() => tracing::info!("received SIGTERM, stopping"),
+                _ = self.interrupt.recv() => tracing::info!("received SIGINT, stopping"),
+                () = all_stopping(servers) => {}
+            }
+        });
+        // Without a thread for it the stop just cannot be cut short.
+        let _ = std::thread::Builder::new()
+            .name("interrupt".to_owned())
+            .spawn(move || self.exit_when_interrupted());
+    }
+
+    fn exit_when_interrupted(mut self) {
+        let _hangup = self.hangup;
+        self.runtime.block_on(self.interrupt.recv());
+        tracing::warn!("You insist... exiting now.");
+        process::exit(1);
+    }
+}
+
+async fn all_stopping(servers: &[Server]) {
+    for server in servers {
+        server.stopping().await;
+    }
+}
