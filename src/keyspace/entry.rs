@@ -4,12 +4,14 @@
 //! do; longer ones share one allocation. Deadlines and links lie apart from them, four to a cache
 //! line: unlinking an entry touches its neighbours' links and nothing else of theirs. Entries
 //! live in blocks that never move: an index stays right for the life of its entry, growing copies
-//! nothing, and SCAN may walk by index.
+//! nothing, and SCAN may walk by index. What an entry has left of its cache line takes a
+//! [`Signature`]: who made it, and when.
 
 use crate::clock::BootTime;
 
 use super::arena::Arena;
 use super::prefetch::prefetch;
+use super::signature::{SIGNATURE_BYTES, Signature};
 use super::wheel::{Links, NIL, Nodes, Tick};
 
 /// Bytes of key and value together that an entry holds without an allocation.
@@ -17,6 +19,8 @@ const INLINE_BYTES: usize = 61;
 /// Bits of an inline value's length; the two above them are its [`Form`].
 const LENGTH_BITS: u32 = 6;
 const _: () = assert!(INLINE_BYTES < 1 << LENGTH_BITS);
+/// Bytes of key and value together that leave room for a signature.
+const SIGNED_BYTES: usize = INLINE_BYTES - SIGNATURE_BYTES;
 const BLOCK_BITS: u32 = 6;
 const BLOCK: usize = 1 << BLOCK_BITS;
 
@@ -49,6 +53,7 @@ enum Payload {
         form: Form,
         key_len: usize,
         bytes: Box<[u8]>,
+        signature: [u8; SIGNATURE_BYTES],
     },
 }
 
@@ -75,6 +80,7 @@ impl Payload {
                 form,
                 key_len: key.len(),
                 bytes: [key, value].concat().into_boxed_slice(),
+                signature: Signature::NONE,
             };
         }
         let mut bytes = [0; INLINE_BYTES];
@@ -86,6 +92,37 @@ impl Payload {
             bytes,
         }
     }
+
+    /// Where a signature stands, if there is room for one. A new payload has none.
+    fn signature_mut(&mut self) -> Option<&mut [u8; SIGNATURE_BYTES]> {
+        match self {
+            Payload::Inline {
+                key_len,
+                value_len_and_form,
+                bytes,
+            } if leaves_room(*key_len, *value_len_and_form) => bytes.last_chunk_mut(),
+            Payload::Boxed { signature, .. } => Some(signature),
+            Payload::Inline { .. } | Payload::Vacant => None,
+        }
+    }
+
+    fn signature(&self) -> Option<&[u8; SIGNATURE_BYTES]> {
+        match self {
+            Payload::Inline {
+                key_len,
+                value_len_and_form,
+                bytes,
+            } if leaves_room(*key_len, *value_len_and_form) => bytes.last_chunk(),
+            Payload::Boxed { signature, .. } => Some(signature),
+            Payload::Inline { .. } | Payload::Vacant => None,
+        }
+    }
+}
+
+/// Whether an inline key and value leave room for a signature.
+fn leaves_room(key_len: u8, value_len_and_form: u8) -> bool {
+    let value_len = value_len_and_form & ((1 << LENGTH_BITS) - 1);
+    usize::from(key_len) + usize::from(value_len) <= SIGNED_BYTES
 }
 
 impl Form {
@@ -147,6 +184,11 @@ impl<'a> Entry<'a> {
         }
     }
 
+    /// Who made it, if somebody signed it.
+    pub(super) fn signature(self) -> Option<Signature> {
+        self.payload.signature().and_then(Signature::read)
+    }
+
     pub(super) fn deadline(self) -> Option<BootTime> {
         self.timer.deadline
     }
@@ -204,6 +246,14 @@ impl Slab {
     pub(super) fn replace_value(&mut self, index: u32, key: &[u8], value: &[u8], form: Form) {
         let (block, place) = self.block_mut(index);
         block.payloads[place] = Payload::new(key, value, form);
+    }
+
+    /// Notes who made the entry, if there is room: in memory that was written with it.
+    pub(super) fn sign(&mut self, index: u32, signature: Signature) {
+        let (block, place) = self.block_mut(index);
+        if let Some(room) = block.payloads[place].signature_mut() {
+            *room = signature.bytes();
+        }
     }
 
     /// Frees an entry that has no deadline any more.
@@ -321,6 +371,27 @@ mod tests {
                     assert_eq!(slab.at(index).form(), Form::Given);
                 }
             }
+        }
+    }
+
+    #[test]
+    fn a_signature_stands_where_there_is_room_and_harms_nothing() {
+        let mut slab = Slab::new();
+        let signature = Signature::new(7, BootTime::from_micros(5_000_000)).unwrap();
+        for total in 0..200 {
+            let key = vec![b'k'; total / 2];
+            let value = vec![b'v'; total - total / 2];
+            let index = slab.insert(&key, &value, Form::Given);
+            assert_eq!(slab.at(index).signature(), None);
+            slab.sign(index, signature);
+            let has_room = total <= SIGNED_BYTES || total > INLINE_BYTES;
+            assert_eq!(slab.at(index).signature(), has_room.then_some(signature));
+            assert_eq!(
+                (slab.at(index).key(), slab.at(index).value()),
+                (&key[..], &value[..])
+            );
+            slab.replace_value(index, &key, &value, Form::Given);
+            assert_eq!(slab.at(index).signature(), None, "a new value is nobody's");
         }
     }
 

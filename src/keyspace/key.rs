@@ -2,6 +2,7 @@
 //!
 //! What is done to a key is told here, and nowhere else, to whoever listens.
 
+use std::hash::BuildHasher;
 use std::ops::{Deref, DerefMut};
 
 use parking_lot::MutexGuard;
@@ -12,6 +13,7 @@ use crate::clock::BootTime;
 use super::change::Event;
 use super::entry::Form;
 use super::shard::Shard;
+use super::signature::Signature;
 use super::table::BUCKET_BYTES;
 use super::{Keyspace, Slot};
 
@@ -218,6 +220,27 @@ impl<'a> KeyGuard<'a> {
         };
         self.found = Some(index);
         index
+    }
+
+    /// Notes who made the key, where there is room for it. The next value is unsigned again.
+    #[inline]
+    pub fn sign(&mut self, signature: Option<Signature>) {
+        if let (Some(index), Some(signature)) = (self.found, signature) {
+            self.shard.sign(index, signature);
+        }
+    }
+
+    /// Who made the key, and when, if that is known.
+    pub fn signature(&self) -> Option<Signature> {
+        self.found
+            .and_then(|index| self.shard.at(index).signature())
+    }
+
+    /// A number that stays the same while the key has the same value from the same maker.
+    pub fn holding(&self) -> u64 {
+        self.keyspace
+            .hasher
+            .hash_one((self.value(), self.signature()))
     }
 
     /// Gives the key, if it is there, a deadline.

@@ -17,6 +17,7 @@ mod key;
 mod prefetch;
 mod scan;
 mod shard;
+mod signature;
 mod table;
 mod wheel;
 mod whole;
@@ -37,6 +38,7 @@ pub use entry::Form;
 pub use held::Held;
 pub use key::{Content, Expiry, KeyGuard};
 pub use scan::Cursor;
+pub use signature::Signature;
 pub use whole::DatabaseSize;
 
 use change::Watched;

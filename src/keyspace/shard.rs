@@ -5,6 +5,7 @@
 use crate::clock::BootTime;
 
 use super::entry::{Entry, Form, Slab};
+use super::signature::Signature;
 use super::table::Table;
 use super::wheel::{Tick, Wheel};
 
@@ -71,6 +72,10 @@ impl Shard {
 
     pub(super) fn replace_value(&mut self, index: u32, key: &[u8], value: &[u8], form: Form) {
         self.slab.replace_value(index, key, value, form);
+    }
+
+    pub(super) fn sign(&mut self, index: u32, signature: Signature) {
+        self.slab.sign(index, signature);
     }
 
     /// Gives the entry another deadline, or none.
