@@ -13,6 +13,7 @@ use tokio::sync::Notify;
 use crate::client::{Client, Clients};
 use crate::clock::{BootTime, Clock};
 use crate::config::{ClientClass, Config, NotifyFlags};
+use crate::contention::Contention;
 use crate::gate::Gate;
 use crate::keyspace::{Change, Class, Keyspace, Observer};
 use crate::latency::Latency;
@@ -47,6 +48,8 @@ pub struct Instance {
     pub watches: Arc<WatchTable>,
     /// The connections.
     pub clients: Clients,
+    /// Who was refused a lock.
+    pub contention: Contention,
     /// The counters.
     pub stats: Stats,
     /// What happens in a second.
@@ -111,6 +114,7 @@ impl Instance {
             gate: Arc::default(),
             scripts: Scripts::default(),
             clients: Clients::default(),
+            contention: Contention::default(),
             stats: Stats::default(),
             rates: Rates::default(),
             slowlog: Slowlog::default(),
@@ -148,6 +152,8 @@ impl Instance {
         }
         self.pubsub
             .set_backlog_limit(settings.output_limit(ClientClass::PubSub));
+        self.contention
+            .set_records_max(settings.lock_contention_entries());
         self.changed_settings.notify_waiters();
     }
 

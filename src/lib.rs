@@ -56,7 +56,8 @@
 //! connection, [`gate`] decides who may touch the keyspace, [`pubsub`], [`watch`] and [`client`]
 //! reach other connections, [`config`] reads redis.conf, [`error`] holds the texts of errors,
 //! [`stats`], [`rates`], [`histogram`], [`slowlog`], [`latency`], [`monitor`] and [`info`] count and tell,
-//! [`pause`] holds clients back. [`cli`] and [`program`] are the program, [`mod@bench`] its load generator.
+//! [`contention`] knows who was refused a lock, [`pause`] holds clients back. [`cli`] and [`program`] are the program,
+//! [`mod@bench`] its load generator.
 
 pub mod bench;
 pub mod cli;
@@ -65,6 +66,7 @@ pub mod clock;
 pub mod cluster;
 pub mod command;
 pub mod config;
+pub mod contention;
 pub mod error;
 pub mod fiber;
 pub mod gate;

@@ -6,9 +6,10 @@ use std::time::Duration;
 use crate::clock::{BootTime, Stopwatch};
 use crate::command::table::Row;
 use crate::command::tally::{Locks, Tally};
+use crate::contention::Refusal;
 use crate::histogram::Bucket;
 use crate::instance::Instance;
-use crate::keyspace::{Event, Held, KeyGuard};
+use crate::keyspace::{Event, Held, KeyGuard, Signature};
 use crate::pause::Paused;
 use crate::resp::reply::Reply;
 use crate::session::Session;
@@ -37,6 +38,8 @@ pub struct Context<'a> {
     is_latency_tracked: bool,
     /// Shards that the caller has locked already: a native script's.
     held: Option<Held<'a>>,
+    /// Whether a refusal of this batch has been told to LOCK.
+    has_told_refusal: bool,
     tally: Tally,
 }
 
@@ -104,6 +107,7 @@ impl<'a> Context<'a> {
             caller: Caller::Client,
             watch,
             held: None,
+            has_told_refusal: false,
             tally: Tally::default(),
         }
     }
@@ -156,6 +160,12 @@ impl<'a> Context<'a> {
         }
     }
 
+    /// Whether a refusal would be told to LOCK.
+    #[inline]
+    pub fn tells_refusal(&self) -> bool {
+        !self.has_told_refusal
+    }
+
     /// Calls `act` while the shards of all `keys`, each in its database, are locked at once.
     pub fn holding_each<R>(
         &mut self,
@@ -170,6 +180,34 @@ impl<'a> Context<'a> {
         let result = act(self);
         self.held = None;
         result
+    }
+
+    /// Counts a refused lock, and tells LOCK of the first one of each batch: who retries a lock
+    /// does it one request at a time, and a pipeline of refusals should not wait for being told.
+    /// `holding` and `holder` are those of the key.
+    pub fn note_refusal(&mut self, key: &[u8], holding: Option<(u64, Option<Signature>)>) {
+        self.tally.locks.refusals += 1;
+        let Some((holding, holder)) = holding else {
+            return;
+        };
+        self.has_told_refusal = true;
+        self.tell_refusal(key, holding, holder);
+    }
+
+    #[cold]
+    fn tell_refusal(&self, key: &[u8], holding: u64, holder: Option<Signature>) {
+        let instance = self.instance;
+        let refusal = Refusal {
+            database: self.session.database,
+            key,
+            holding,
+            client: &self.session.client,
+            now: self.now,
+        };
+        instance.contention.note(refusal, || {
+            let client = instance.clients.get(&holder?.maker())?;
+            Some(Arc::clone(&client))
+        });
     }
 
     /// Calls `act` while the shards of all `keys` are locked at once.

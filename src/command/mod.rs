@@ -17,6 +17,7 @@ pub mod generic;
 pub mod introspection;
 pub mod latency;
 pub mod lcs;
+pub mod lock;
 pub mod lolwut;
 mod long_double;
 pub mod memory;

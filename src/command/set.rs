@@ -4,7 +4,7 @@ use crate::command::args::{self, Span};
 use crate::command::condition::Condition;
 use crate::command::{CommandResult, Context};
 use crate::error::CommandError;
-use crate::keyspace::{Event, Expiry};
+use crate::keyspace::{Event, Expiry, Signature};
 use crate::resp::reply::Reply;
 
 /// Sets a key, under a condition and with an expiry if asked for.
@@ -17,6 +17,11 @@ use crate::resp::reply::Reply;
 pub fn set(ctx: &mut Context<'_>, args: &[&[u8]]) -> CommandResult {
     let options = Options::parse(&args[3..])?;
     let expiry = options.expiry("set", ctx)?;
+    let maker = match options.condition {
+        Condition::IfAbsent => Signature::new(ctx.session.client.id, ctx.now),
+        _ => None,
+    };
+    let tells_refusal = ctx.tells_refusal();
     let mut key = match options.answer {
         Answer::Ok => ctx.key(args[1]),
         Answer::OldValue => ctx.read(args[1]),
@@ -26,21 +31,30 @@ pub fn set(ctx: &mut Context<'_>, args: &[&[u8]]) -> CommandResult {
         Answer::Ok => None,
     };
     let is_set = options.condition.holds(key.value())?;
-    if is_set {
-        key.set(args[2], expiry, Event::Set);
-    }
-    drop(key);
-    let locks = ctx.locks();
-    match (options.condition, is_set) {
-        (Condition::IfAbsent, true) => locks.grants += 1,
-        (Condition::IfAbsent, false) => locks.refusals += 1,
-        (Condition::IfPresent | Condition::IfEqual(_) | Condition::IfDigest(_), true) => {
-            locks.extensions += 1;
-        }
-        _ => {}
-    }
     if !is_set {
+        if options.condition == Condition::IfAbsent {
+            let holding = tells_refusal.then(|| (key.holding(), key.signature()));
+            drop(key);
+            ctx.note_refusal(args[1], holding);
+        }
         return Ok(old.unwrap_or(Reply::Null).into());
+    }
+    let signature = match options.condition {
+        Condition::IfAbsent => maker,
+        // The same token again extends a lock, which stays its maker's.
+        Condition::Always => None,
+        _ if key.value() == Some(args[2]) => key.signature(),
+        _ => None,
+    };
+    key.set(args[2], expiry, Event::Set);
+    key.sign(signature);
+    drop(key);
+    match options.condition {
+        Condition::IfAbsent => ctx.locks().grants += 1,
+        Condition::IfPresent | Condition::IfEqual(_) | Condition::IfDigest(_) => {
+            ctx.locks().extensions += 1;
+        }
+        Condition::Always | Condition::IfNotEqual(_) | Condition::IfNotDigest(_) => {}
     }
     Ok(old.unwrap_or(Reply::OK).into())
 }

@@ -3,7 +3,7 @@
 use crate::command::args::{self, Base, Span, Unit};
 use crate::command::{CommandResult, Context};
 use crate::error::CommandError;
-use crate::keyspace::{Event, Expiry};
+use crate::keyspace::{Event, Expiry, Signature};
 use crate::resp::reply::{Blob, Reply};
 
 /// Replies the value of a key.
@@ -30,16 +30,19 @@ pub fn mget(ctx: &mut Context<'_>, args: &[&[u8]]) -> CommandResult {
 ///
 /// `SETNX key value`
 pub fn setnx(ctx: &mut Context<'_>, args: &[&[u8]]) -> CommandResult {
+    let maker = Signature::new(ctx.session.client.id, ctx.now);
+    let tells_refusal = ctx.tells_refusal();
     let mut key = ctx.key(args[1]);
     let is_free = !key.exists();
     if is_free {
         key.set(args[2], Expiry::Never, Event::Set);
-    }
-    drop(key);
-    if is_free {
+        key.sign(maker);
+        drop(key);
         ctx.locks().grants += 1;
     } else {
-        ctx.locks().refusals += 1;
+        let holding = tells_refusal.then(|| (key.holding(), key.signature()));
+        drop(key);
+        ctx.note_refusal(args[1], holding);
     }
     Ok(Reply::from(is_free).into())
 }

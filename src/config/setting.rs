@@ -159,10 +159,11 @@ mod tests {
     ];
 
     /// Settings that Redis 7.0.15 does not know.
-    const LATER_OR_OURS: [&str; 9] = [
+    const LATER_OR_OURS: [&str; 10] = [
         "cluster-announce-human-nodename",
         "enable-debug-assert",
         "locale-collate",
+        "lock-contention-entries",
         "lua-memory-limit",
         "proto-inline-max-size",
         "proto-max-multibulk-len",

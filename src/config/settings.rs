@@ -147,6 +147,7 @@ pub enum ClientClass {
 struct Runtime {
     busy_reply_threshold_ms: AtomicU64,
     client_query_buffer_limit: AtomicU64,
+    lock_contention_entries: AtomicU32,
     loglevel: SharedLogLevel,
     lua_memory_limit: AtomicU64,
     maxclients: AtomicU32,
@@ -203,6 +204,9 @@ impl Settings {
             .client_query_buffer_limit
             .store(table.bytes("client-query-buffer-limit"), Relaxed);
         runtime
+            .lock_contention_entries
+            .store(table.count("lock-contention-entries"), Relaxed);
+        runtime
             .loglevel
             .0
             .store(LogLevel::parse(table.choice("loglevel")) as u8, Relaxed);
@@ -254,6 +258,11 @@ impl Settings {
             ClientClass::Normal => normal,
             ClientClass::PubSub => pubsub,
         }
+    }
+
+    /// Contended locks that are remembered.
+    pub fn lock_contention_entries(&self) -> usize {
+        self.runtime.lock_contention_entries.load(Relaxed) as usize
     }
 
     /// How much is logged, now and after each CONFIG SET.

@@ -136,6 +136,13 @@ pub(super) const HONOURED: &[Setting] = &[
         Honoured("the percentiles of run times that INFO's latencystats tells"),
     ),
     Setting::new(
+        "lock-contention-entries",
+        Kind::Integer { min: 0, max: 10_000_000 },
+        "10000",
+        AtRuntime,
+        Honoured("our own: how many contended locks LOCK INFO can tell of; 0 for none"),
+    ),
+    Setting::new(
         "logfile",
         Kind::Text,
         "",

@@ -13,6 +13,7 @@ mod expire;
 mod flags;
 mod generic;
 mod keys;
+mod lock;
 mod lookup;
 mod memory;
 mod pubsub;
@@ -39,6 +40,10 @@ const FAMILIES: &[Family] = &[
     Family {
         group: "string",
         rows: string::ROWS,
+    },
+    Family {
+        group: "lock",
+        rows: lock::ROWS,
     },
     Family {
         group: "generic",

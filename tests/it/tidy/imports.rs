@@ -48,6 +48,7 @@ pub(super) const ARROWS: &[(&str, &[&str])] = &[
             "clock",
             "config::ClientClass",
             "config::GuardedAccess",
+            "contention",
             "error",
             "fiber",
             "gate",
@@ -86,6 +87,7 @@ pub(super) const ARROWS: &[(&str, &[&str])] = &[
             "client",
             "clock",
             "config",
+            "contention",
             "gate",
             "keyspace",
             "latency",
@@ -125,6 +127,7 @@ pub(super) const ARROWS: &[(&str, &[&str])] = &[
     ("latency", &[]),
     ("pause", &["clock"]),
     ("slowlog", &[]),
+    ("contention", &["client", "clock"]),
     ("watch", &[]),
 ];
 
