@@ -4,7 +4,9 @@
 //! wants costs nothing here. A record belongs to one holding of its key, known by a number
 //! ([`KeyGuard::holding`](crate::keyspace::KeyGuard::holding)): when the next refusal or question
 //! finds another one, the record begins again. The table has a fixed number of places; the record
-//! that was longest without a refusal makes room, as far as one bit tells.
+//! that was longest without a refusal makes room, as far as one bit tells. While it is full a key gets
+//! in with its second refusal only: a client that is refused once by each of many keys throws nothing
+//! out, and costs little.
 //!
 //! A part of the table may be locked by somebody who holds a shard, never the other way round.
 
@@ -23,6 +25,9 @@ const PARTS: usize = 16;
 
 /// Refused clients that a record remembers; the one longest silent makes room.
 const REFUSED_MAX: usize = 8;
+
+/// Hashes of keys that were refused once while a part was full.
+const CANDIDATES: usize = 256;
 
 /// See the module's text.
 pub struct Contention {
@@ -81,6 +86,8 @@ pub struct Refusal<'a> {
 struct Part {
     records: HashMap<u64, Record, RandomState>,
     order: VecDeque<u64>,
+    /// Each at the place that its hash says; empty until the part is full.
+    candidates: Vec<u64>,
 }
 
 impl Default for Contention {
@@ -119,6 +126,9 @@ impl Contention {
             Some(record) => *record = Record::new(&refusal, find_holder()),
             None => {
                 if part.records.len() >= part_max {
+                    if !part.is_candidate(hash) {
+                        return;
+                    }
                     part.make_room();
                 }
                 part.order.push_back(hash);
@@ -166,6 +176,13 @@ impl Contention {
 }
 
 impl Part {
+    /// Whether the hash was asked for lately; from now on it was.
+    fn is_candidate(&mut self, hash: u64) -> bool {
+        self.candidates.resize(CANDIDATES, 0);
+        let place = (hash >> 32) as usize % CANDIDATES;
+        std::mem::replace(&mut self.candidates[place], hash) == hash
+    }
+
     /// Drops the oldest record that was not refused lately.
     fn make_room(&mut self) {
         while let Some(hash) = self.order.pop_front() {
@@ -312,6 +329,14 @@ mod tests {
         }
         assert!(table.most_refused(0).len() <= 160);
         assert_eq!(table.most_refused(0)[0], (5000, b"hot"[..].into()));
+        assert!(table.look(0, b"new", Some(1)).is_none());
+        refuse(&table, b"new", 1, &a, 6000);
+        assert!(
+            table.look(0, b"new", Some(1)).is_none(),
+            "once is not enough"
+        );
+        refuse(&table, b"new", 1, &a, 6001);
+        assert!(table.look(0, b"new", Some(1)).is_some());
         for part in &table.parts {
             let part = part.lock();
             assert_eq!(part.records.len(), part.order.len());
