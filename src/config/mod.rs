@@ -17,6 +17,7 @@ mod rewrite;
 pub mod setting;
 mod settings;
 mod split;
+mod supervision;
 pub mod table;
 mod typed;
 mod value;
@@ -30,9 +31,9 @@ use parking_lot::RwLock;
 pub use notify::NotifyFlags;
 pub use observation::{GuardedAccess, Observation};
 pub use settings::{
-    BindAddress, BindHost, ClientClass, LogLevel, Presence, Settings, SharedLogLevel, Supervision,
-    TcpPort,
+    BindAddress, BindHost, ClientClass, LogLevel, Presence, Settings, SharedLogLevel, TcpPort,
 };
+pub use supervision::Supervision;
 pub use value::{Kind, OutputLimit, Value};
 
 use crate::error::{CommandError, ConfigError, Quoted, SettingError, StartupError};

@@ -15,6 +15,7 @@ use parking_lot::RwLock;
 
 use super::notify::NotifyFlags;
 use super::observation::{GuardedAccess, Observation};
+use super::supervision::Supervision;
 use super::typed::Table;
 use super::value::{OutputLimit, Value};
 
@@ -103,30 +104,6 @@ pub enum LogLevel {
     Warning,
     /// No line at all.
     Nothing,
-}
-
-/// Who is told that the server is ready.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Supervision {
-    /// Nobody.
-    No,
-    /// systemd.
-    Systemd,
-    /// upstart.
-    Upstart,
-    /// Whom the environment names.
-    Auto,
-}
-
-impl Supervision {
-    fn parse(word: &str) -> Supervision {
-        match word {
-            "systemd" => Supervision::Systemd,
-            "upstart" => Supervision::Upstart,
-            "auto" => Supervision::Auto,
-            _ => Supervision::No,
-        }
-    }
 }
 
 /// A log level that CONFIG SET may change while somebody reads it.
