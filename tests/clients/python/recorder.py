@@ -1,7 +1,7 @@
 """A proxy between a client and a server that writes down what the client asked.
 
 It forwards every byte unchanged, also of what it cannot read. Requests are read as RESP arrays of bulk strings, the
-only form that client libraries send.
+form that client libraries send, or as a line of words: Rust's fred sends its HELLO so.
 """
 
 import socket
@@ -72,11 +72,15 @@ class RequestReader:
         while (request := first_request(self.pending)) is not None:
             words, end = request
             self.pending = self.pending[end:]
-            self.on_command(words)
+            if words:
+                self.on_command(words)
 
 
 def first_request(stream):
     """The words of the first whole request and where it ends; None when more bytes must come."""
+    if not stream.startswith(b"*"):
+        line, end, _ = stream.partition(b"\r\n")
+        return (line.split(), len(line) + 2) if end else None
     header = number_at(stream, 0)
     if header is None:
         return None
