@@ -186,12 +186,27 @@ fn every_result_is_of_a_pinned_version() {
         let pin = format!("{name}=={version}");
         requirements.lines().any(|line| line == pin)
     };
+    let pins = |file: &str| read(&format!("tests/clients/{file}"));
+    let (cargo, go, maven) = (
+        pins("rust/Cargo.toml"),
+        pins("go/go.mod"),
+        pins("java/pom.xml"),
+    );
+    let is_pinned_in_maven = |name: &str, version: &str| {
+        let artifact = format!("<artifactId>{name}</artifactId>");
+        let mut found = maven.split(&artifact).skip(1);
+        let pin = format!("<version>{version}");
+        found.any(|rest| rest.trim_start().starts_with(&pin))
+    };
     let mut compared = 0;
     for result in results() {
         let (name, version) = (text(&result, "library"), text(&result, "version"));
         let is_pinned = match text(&result, "language") {
             "Node.js" => is_pinned_in_node(name, version),
             "Python" => is_pinned_in_python(name, version),
+            "Rust" => cargo.contains(&format!("\n{name} = {{ version = \"={version}\"")),
+            "Go" => go.contains(&format!("\t{name} v{version}\n")),
+            "Java" => is_pinned_in_maven(name, version),
             _ => continue,
         };
         assert!(

@@ -91,7 +91,8 @@ func testRedsync(t *testing.T, over connect) {
 		if !seen.isFree(key) {
 			t.Error("a refused extension left a key")
 		}
-		again := first.NewMutex(key, redsync.WithValue("mine"), redsync.WithExpiry(time.Minute), redsync.WithSetNXOnExtend())
+		again := first.NewMutex(
+			key, redsync.WithValue("mine"), redsync.WithExpiry(time.Minute), redsync.WithSetNXOnExtend())
 		if isExtended, err := again.Extend(); !isExtended {
 			t.Fatalf("not taken: %v", err)
 		}
@@ -116,7 +117,8 @@ func testRedsync(t *testing.T, over connect) {
 	t.Run("wrong_token_neither_releases_nor_extends", func(t *testing.T) {
 		key := freshKey()
 		seen.hold(key, "somebody else's", 30*time.Second)
-		foreign := first.NewMutex(key, redsync.WithValue("mine"), redsync.WithExpiry(time.Minute), redsync.WithSetNXOnExtend())
+		foreign := first.NewMutex(
+			key, redsync.WithValue("mine"), redsync.WithExpiry(time.Minute), redsync.WithSetNXOnExtend())
 		if isReleased, err := foreign.Unlock(); isReleased {
 			t.Errorf("released: %v", err)
 		}

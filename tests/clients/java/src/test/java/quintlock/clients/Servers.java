@@ -12,10 +12,10 @@ import java.util.concurrent.Callable;
 /**
  * What the tests of every library share: where the server is, names of their own for keys, and a look at a key.
  *
- * <p>{@code scripts/clients} starts the servers and names them in {@code LOCK_SERVERS}: {@code host:port}, by blanks, of
- * which these tests take the first. It may be any server that speaks the protocol; nothing here knows which one. The
- * look at a key goes by a connection that no test uses otherwise, so that a library's own idea of its lock is never the
- * proof. No test waits for a fixed time: it polls for what must come, and gives up after {@link #PATIENCE}.
+ * <p>{@code scripts/clients} starts the servers and names them in {@code LOCK_SERVERS}: {@code host:port}, by blanks,
+ * of which these tests take the first. It may be any server that speaks the protocol; nothing here knows which one.
+ * The look at a key goes by a connection that no test uses otherwise, so that a library's own idea of its lock is never
+ * the proof. No test waits for a fixed time: it polls for what must come, and gives up after {@link #PATIENCE}.
  */
 final class Servers {
     static final Duration PATIENCE = Duration.ofSeconds(20);
