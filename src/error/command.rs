@@ -2,8 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::{Quoted, ScriptError, SettingError, StartupError, line_of, reply_of};
-use crate::resp::reply::Reply;
+use super::{Quoted, ScriptError, SettingError, StartupError};
 
 /// A command that failed. Its `Display` is the reply line without the leading `-`.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -395,16 +394,4 @@ pub enum CommandError {
     /// This thread's Lua could not be made.
     #[error("ERR {0}")]
     NoLua(#[from] StartupError),
-}
-
-impl CommandError {
-    /// The bytes of the reply line, without the leading `-`; CR and LF inside it are blanks.
-    pub fn into_line(self) -> Vec<u8> {
-        line_of(&self)
-    }
-
-    /// The reply that carries this error.
-    pub fn into_reply(self) -> Reply {
-        reply_of(&self)
-    }
 }

@@ -50,5 +50,17 @@ fn reply_of(error: &impl fmt::Display) -> Reply {
     Reply::Error(Cow::Owned(line_of(error)))
 }
 
+impl CommandError {
+    /// The bytes of the reply line, without the leading `-`; CR and LF inside it are blanks.
+    pub fn into_line(self) -> Vec<u8> {
+        line_of(&self)
+    }
+
+    /// The reply that carries this error.
+    pub fn into_reply(self) -> Reply {
+        reply_of(&self)
+    }
+}
+
 #[cfg(test)]
 mod tests;

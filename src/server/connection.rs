@@ -11,7 +11,6 @@
 //! It is a future written by hand: an `async` function would hold the connection twice, as its
 //! argument and as its variable, for as long as the client is idle.
 
-use std::cell::RefCell;
 use std::io;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -19,23 +18,20 @@ use std::task::{Context as Task, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use crate::client::{Backlog, Client};
+use crate::client::Client;
 use crate::command::{Blocked, monitor, pubsub, transaction};
 use crate::config::ClientClass;
 use crate::gate::Hold;
 use crate::instance::Instance;
 use crate::resp::request::Parser;
 use crate::server::batch::Parked;
+use crate::server::buffers::{READ_BYTES, SCRATCH, SCRATCH_BYTES_KEPT, Scratch, Unrun, Unsent};
 use crate::server::tasks::TaskGuard;
 use crate::server::waiting::Held;
 use crate::session::Session;
 
-/// Bytes read at once.
-const READ_BYTES: usize = 64 * 1024;
 /// Replies of a batch are sent when they are longer than this, before the batch goes on.
 pub(super) const FLUSH_BYTES: usize = 256 * 1024;
-/// Bytes that a thread keeps for replies between batches.
-const SCRATCH_BYTES_KEPT: usize = 1 << 20;
 
 /// A socket of either kind.
 pub trait Socket: AsyncRead + AsyncWrite + Unpin {}
@@ -54,21 +50,6 @@ pub struct Connection<S> {
     pub(super) state: State,
     /// Dropped last: whoever waits for it may then forget the instance.
     _guard: TaskGuard,
-}
-
-/// Requests that could not be run yet.
-#[derive(Default)]
-struct Unrun {
-    bytes: Vec<u8>,
-    /// Remembers the half-read request at the start of `bytes`.
-    parser: Parser,
-}
-
-/// Replies that the socket did not take yet.
-#[derive(Default)]
-struct Unsent {
-    bytes: Vec<u8>,
-    backlog: Backlog,
 }
 
 /// What the connection does next.
@@ -99,30 +80,6 @@ pub(super) enum State {
 enum Pace {
     Idle,
     Busy,
-}
-
-/// The buffers of a thread.
-struct Scratch {
-    read: Vec<u8>,
-    write: Vec<u8>,
-    parser: Parser,
-}
-
-thread_local! {
-    static SCRATCH: RefCell<Scratch> = RefCell::new(Scratch {
-        read: vec![0; READ_BYTES],
-        write: Vec::new(),
-        parser: Parser::default(),
-    });
-}
-
-impl Scratch {
-    /// Whoever used the buffers before may have ended in the middle: nothing of that may reach
-    /// the next connection.
-    fn forget_last_user(&mut self) {
-        self.write.clear();
-        self.parser.forget_half_read();
-    }
 }
 
 impl<S: Socket> Future for Connection<S> {

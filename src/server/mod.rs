@@ -1,6 +1,7 @@
 //! A running server: sockets, threads and the instance they serve.
 
 mod batch;
+mod buffers;
 pub mod connection;
 mod expiry;
 mod idle;

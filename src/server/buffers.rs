@@ -1,0 +1,53 @@
+//! Bytes on their way in and out: those of a thread, and what a connection must keep of them.
+//!
+//! A connection reads into its thread's buffers and writes from them. What a read brought only in
+//! part, and what the socket did not take, is the connection's own until the rest follows.
+
+use std::cell::RefCell;
+
+use crate::client::Backlog;
+use crate::resp::request::Parser;
+
+/// Bytes read at once.
+pub(super) const READ_BYTES: usize = 64 * 1024;
+/// Bytes that a thread keeps for replies between batches.
+pub(super) const SCRATCH_BYTES_KEPT: usize = 1 << 20;
+
+/// Requests that could not be run yet.
+#[derive(Default)]
+pub(super) struct Unrun {
+    pub(super) bytes: Vec<u8>,
+    /// Remembers the half-read request at the start of `bytes`.
+    pub(super) parser: Parser,
+}
+
+/// Replies that the socket did not take yet.
+#[derive(Default)]
+pub(super) struct Unsent {
+    pub(super) bytes: Vec<u8>,
+    pub(super) backlog: Backlog,
+}
+
+/// The buffers of a thread.
+pub(super) struct Scratch {
+    pub(super) read: Vec<u8>,
+    pub(super) write: Vec<u8>,
+    pub(super) parser: Parser,
+}
+
+thread_local! {
+    pub(super) static SCRATCH: RefCell<Scratch> = RefCell::new(Scratch {
+        read: vec![0; READ_BYTES],
+        write: Vec::new(),
+        parser: Parser::default(),
+    });
+}
+
+impl Scratch {
+    /// Whoever used the buffers before may have ended in the middle: nothing of that may reach
+    /// the next connection.
+    pub(super) fn forget_last_user(&mut self) {
+        self.write.clear();
+        self.parser.forget_half_read();
+    }
+}
