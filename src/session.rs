@@ -37,6 +37,9 @@ pub struct Session {
     pub is_monitor: bool,
     /// Which replies are sent.
     pub replies: Replies,
+    /// Whether SCRIPT DEBUG has asked for the debugger: scripts are refused, since whoever debugs
+    /// one expects that it changes nothing.
+    pub wants_debugger: bool,
 }
 
 /// Which replies a connection gets, by CLIENT REPLY.
@@ -127,6 +130,7 @@ impl Session {
             subscriptions: None,
             is_monitor: false,
             replies: Replies::On,
+            wants_debugger: false,
         }
     }
 

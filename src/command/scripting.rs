@@ -10,7 +10,7 @@ use crate::clock::Stopwatch;
 use crate::command::args;
 use crate::command::script_calls::ScriptCalls;
 use crate::command::table::Row;
-use crate::command::{Access, CommandResult, Context, Monitoring, Outcome, observe};
+use crate::command::{Access, Caller, CommandResult, Context, Monitoring, Outcome, observe};
 use crate::error::{CommandError, ScriptError};
 use crate::fiber::{self, Nap};
 use crate::gate::Hold;
@@ -98,6 +98,37 @@ pub fn script_flush(ctx: &mut Context<'_>, args: &[&[u8]]) -> CommandResult {
 pub fn script_kill(ctx: &mut Context<'_>, _args: &[&[u8]]) -> CommandResult {
     ctx.instance.scripts.kill()?;
     Ok(Reply::OK.into())
+}
+
+/// Asks for the debugger, which is not there: the connection's scripts are refused until `NO`, as
+/// Redis refuses one that it cannot compile.
+///
+/// `SCRIPT DEBUG YES | SYNC | NO`
+pub fn script_debug(ctx: &mut Context<'_>, args: &[&[u8]]) -> CommandResult {
+    if ctx.caller == Caller::Transaction {
+        return Err(ScriptError::DebugPipelined.into());
+    }
+    ctx.session.wants_debugger = if args::is(args[2], "NO") {
+        false
+    } else if args::is(args[2], "YES") || args::is(args[2], "SYNC") {
+        true
+    } else {
+        return Err(ScriptError::DebugMode.into());
+    };
+    Ok(Reply::OK.into())
+}
+
+/// What a script is answered while the debugger is wanted: the end of the session, by which a
+/// debugger's shell knows that there will be none, and the reason. A transaction has one reply for
+/// each request.
+fn refuse_debugging(caller: Caller) -> CommandResult {
+    match caller {
+        Caller::Client => Ok(Outcome::Many(vec![
+            Reply::Array(vec![Reply::status("<endsession>")]),
+            CommandError::from(ScriptError::NoDebugger).into_reply(),
+        ])),
+        Caller::Transaction | Caller::Script => Err(ScriptError::NoDebugger.into()),
+    }
 }
 
 /// Tells whether a known script runs natively, and if not, why.
@@ -193,6 +224,9 @@ fn run(
     arguments: Arguments<'_>,
     permission: Permission,
 ) -> CommandResult {
+    if ctx.session.wants_debugger {
+        return refuse_debugging(ctx.caller);
+    }
     let Arguments { keys, argv } = arguments;
     let read_only = match permission {
         Permission::AsDeclared => script.flags.contains(ScriptFlags::NO_WRITES),

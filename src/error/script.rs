@@ -50,6 +50,15 @@ pub enum ScriptError {
     /// A script that may write, and EVAL_RO.
     #[error("ERR Can not execute a script with write flag using *_ro command.")]
     WritesUnderReadOnly,
+    /// A word that is no mode of SCRIPT DEBUG.
+    #[error("ERR Use SCRIPT DEBUG YES/SYNC/NO")]
+    DebugMode,
+    /// SCRIPT DEBUG in a transaction.
+    #[error("ERR SCRIPT DEBUG must be called outside a pipeline")]
+    DebugPipelined,
+    /// A script of a connection that has asked for the debugger.
+    #[error("ERR there is no Lua debugger, and the script was not run; SCRIPT DEBUG NO allows it")]
+    NoDebugger,
     /// `redis.call` with an argument that is neither string nor number.
     #[error("ERR Lua redis lib command arguments must be strings or integers")]
     ArgumentType,

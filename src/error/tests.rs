@@ -413,6 +413,15 @@ fn every_command_error_has_its_line() {
 fn every_script_error_has_its_line() {
     let rows = [
         (ScriptError::Shebang, "ERR Invalid script shebang"),
+        (ScriptError::DebugMode, "ERR Use SCRIPT DEBUG YES/SYNC/NO"),
+        (
+            ScriptError::DebugPipelined,
+            "ERR SCRIPT DEBUG must be called outside a pipeline",
+        ),
+        (
+            ScriptError::NoDebugger,
+            "ERR there is no Lua debugger, and the script was not run; SCRIPT DEBUG NO allows it",
+        ),
         (
             ScriptError::EngineUnreadable,
             "ERR Invalid engine in script shebang",

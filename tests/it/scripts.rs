@@ -258,3 +258,29 @@ fn info_counts_native_and_lua_runs_and_script_explain_tells_which() {
     let told = client.ask("SCRIPT EXPLAIN 0000000000000000000000000000000000000000");
     assert!(told.starts_with("-NOSCRIPT "), "{told}");
 }
+
+#[test]
+fn who_asks_for_the_debugger_runs_no_script_until_it_is_taken_back() {
+    let server = start(&[]);
+    let mut client = connect(&server);
+    let refusal =
+        "ERR there is no Lua debugger, and the script was not run; SCRIPT DEBUG NO allows it";
+    for mode in ["YES", "SYNC"] {
+        assert_eq!(client.ask(&format!("SCRIPT DEBUG {mode}")), "+OK");
+        let set = client.call(&["EVAL", "return redis.call('set', 'key', 'value')", "0"]);
+        assert_eq!(set.to_string(), r#"*1 +"<endsession>""#);
+        assert_eq!(client.next(), format!("-{refusal}"));
+    }
+    // A transaction has one reply for each request, whatever it is.
+    assert_eq!(client.ask("MULTI"), "+OK");
+    assert_eq!(client.ask("SCRIPT DEBUG NO"), "+QUEUED");
+    assert_eq!(client.ask("EVAL 'return 1' 0"), "+QUEUED");
+    let pipelined = "ERR SCRIPT DEBUG must be called outside a pipeline";
+    assert_eq!(
+        client.ask("EXEC"),
+        format!("*2 -{pipelined:?} -{refusal:?}")
+    );
+    assert_eq!(client.ask("EXISTS key"), ":0");
+    assert_eq!(client.ask("SCRIPT DEBUG NO"), "+OK");
+    assert_eq!(client.ask("EVAL 'return 1' 0"), ":1");
+}

@@ -109,6 +109,13 @@ const SCRIPT_SUBCOMMANDS: &[Row] = &[
         .summary("Ends the running script if it has not written yet.")
         .tips(&["request_policy:all_shards", "response_policy:one_succeeded"])
         .run(scripting::script_kill),
+    scripting_row("script|debug", exactly(3))
+        .flags(&[Flags::NOSCRIPT])
+        .since(Origin::Redis("3.2.0"))
+        .complexity("O(1)")
+        .syntax("mode:<YES | SYNC | NO>")
+        .summary("Refuses the scripts of this connection: there is no debugger.")
+        .run(scripting::script_debug),
     scripting_row("script|explain", exactly(3))
         .flags(&[Flags::NOSCRIPT, Flags::LOADING, Flags::STALE])
         .since(Origin::Quintlock("0.1.0"))
