@@ -46,6 +46,8 @@ pub struct ServerOptions {
     pub config: Config,
     /// What its log should say about the configuration.
     pub warnings: Vec<String>,
+    /// What its log should say about settings that change nothing.
+    pub notes: Vec<String>,
 }
 
 /// Independent servers in one process.
@@ -55,6 +57,8 @@ pub struct ClusterOptions {
     pub instances: Vec<Config>,
     /// What the log should say about the configuration, once for all.
     pub warnings: Vec<String>,
+    /// What the log should say about settings that change nothing, once for all.
+    pub notes: Vec<String>,
     /// How the addresses are announced.
     pub announcement: Announcement,
 }
@@ -168,9 +172,16 @@ fn server_options(
     standard_input: &mut dyn Read,
 ) -> Result<ServerOptions, CliError> {
     let Loaded {
-        config, warnings, ..
+        config,
+        warnings,
+        notes,
+        ..
     } = Config::load(words, standard_input)?;
-    Ok(ServerOptions { config, warnings })
+    Ok(ServerOptions {
+        config,
+        warnings,
+        notes,
+    })
 }
 
 const NO_SENTINEL: &str = "Quintlock is no Sentinel and watches no other server; for several \
@@ -271,6 +282,7 @@ impl ClusterWords {
         Ok(ClusterOptions {
             instances: instances.collect::<Result<_, _>>()?,
             warnings: loaded.warnings,
+            notes: loaded.notes,
             announcement: if self.json {
                 Announcement::Json
             } else {
@@ -331,7 +343,9 @@ mod tests {
                 .unwrap()
             {
                 Invocation::Server(options) => {
-                    let ServerOptions { config, warnings } = *options;
+                    let ServerOptions {
+                        config, warnings, ..
+                    } = *options;
                     assert_eq!(config.settings.port, TcpPort::Fixed(7777));
                     assert_eq!(config.settings.databases, 3);
                     assert!(warnings.is_empty());

@@ -1,7 +1,7 @@
 //! The settings that Redis 7.0 and 7.2 have and this server does not need, or does not yet honour.
 //!
 //! They are known so that a configuration file of Redis starts the server: what is harmless is taken
-//! in silence, what an operator may rely on draws a warning, and what would leave a door open stops
+//! with a note, what an operator may rely on draws a warning, and what would leave a door open stops
 //! the start. Names, limits and defaults are those that Redis 7.0.15 answers; a test compares them.
 
 use super::setting::Change::{AtRuntime, AtStart, Protected};
@@ -40,7 +40,7 @@ const NO_SYSLOG: Support = NotHonoured("the log goes to `logfile` or standard ou
 const SYSLOG: Support = Inert("nothing is sent to syslog");
 const NO_SYSTEM: Support = NotHonoured("the operating system's own choice is left as it is");
 const SYSTEM: Support = Inert("the operating system's own choice is left as it is");
-const PROCESS: Support = Inert("it has no effect on what is served");
+const PROCESS: Support = Inert("what is served does not depend on it");
 const NO_WATCHDOG: Support = NotHonoured("there is no watchdog");
 const OLD_LUA: Support = NotHonoured("the removed parts of the Lua interface stay removed");
 

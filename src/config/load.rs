@@ -55,6 +55,8 @@ struct Draft {
     /// The lines about the default user.
     users: Vec<Line>,
     warnings: Vec<String>,
+    /// The settings that were given and are inert, once each, behind the reason.
+    inert: Vec<(&'static str, Vec<String>)>,
 }
 
 impl Draft {
@@ -66,6 +68,7 @@ impl Draft {
             given,
             users: Vec::new(),
             warnings: Vec::new(),
+            inert: Vec::new(),
         }
     }
 
@@ -112,7 +115,8 @@ impl Draft {
             Support::Refused(_) if names_default_user(&line.words) => self.users.push(line),
             Support::Refused(why) => return Err(refused(&line, why)),
             Support::NotHonoured(why) => self.warnings.push(warning(&line, why)),
-            Support::Honoured(_) | Support::Inert(_) => {}
+            Support::Inert(why) => note_inert(&mut self.inert, &line, why),
+            Support::Honoured(_) => {}
         }
         Ok(())
     }
@@ -123,6 +127,9 @@ impl Draft {
         let asked = self.values.clone();
         for (i, setting) in setting::all().enumerate() {
             let Some(line) = &self.given[i] else { continue };
+            if let Support::Inert(why) = setting.support {
+                note_inert(&mut self.inert, line, why);
+            }
             let default = setting.default_value();
             if self.values[i] == default {
                 continue;
@@ -143,6 +150,7 @@ impl Draft {
         Ok(Loaded {
             config: Config::of_values(self.values, asked, file),
             warnings: self.warnings,
+            notes: self.inert.iter().map(note).collect(),
             given,
         })
     }
@@ -184,6 +192,22 @@ impl Draft {
             _ => Ok(()),
         }
     }
+}
+
+fn note_inert(inert: &mut Vec<(&'static str, Vec<String>)>, line: &Line, why: &'static str) {
+    let Some(name) = line.words.first() else {
+        return;
+    };
+    let name = name.escape_ascii().to_string().to_ascii_lowercase();
+    match inert.iter_mut().find(|(reason, _)| *reason == why) {
+        Some((_, names)) if names.contains(&name) => {}
+        Some((_, names)) => names.push(name),
+        None => inert.push((why, vec![name])),
+    }
+}
+
+fn note((why, names): &(&'static str, Vec<String>)) -> String {
+    format!("Without effect, as {why}: {}", names.join(", "))
 }
 
 fn warning(line: &Line, why: &str) -> String {

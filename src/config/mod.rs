@@ -63,6 +63,9 @@ pub struct Loaded {
     pub config: Config,
     /// One line for each setting that was asked for and is not honoured; for the log.
     pub warnings: Vec<String>,
+    /// One line for each part that the server does not have, with the settings that were given and
+    /// would tune it; for the log.
+    pub notes: Vec<String>,
     given: Vec<Slot>,
 }
 

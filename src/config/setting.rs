@@ -62,7 +62,8 @@ pub enum Display {
 pub enum Support {
     /// It takes effect as the text says.
     Honoured(&'static str),
-    /// It tunes a part that the server does not have: any value is right, the text says why.
+    /// It tunes a part that the server does not have: any value is right, and the log names it with
+    /// the text, which says why.
     Inert(&'static str),
     /// It would change what a client or an operator can rely on, and does not. Another value than
     /// the default draws a warning at the start, an error from CONFIG SET, and is never in force.

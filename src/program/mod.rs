@@ -29,16 +29,18 @@ pub use bench::run as run_bench;
 /// # Errors
 /// What keeps it from starting.
 pub fn serve(options: ServerOptions) -> Result<(), CliError> {
-    let ServerOptions { config, warnings } = options;
+    let ServerOptions {
+        config,
+        warnings,
+        notes,
+    } = options;
     let settings = &config.settings;
     change_directory(settings)?;
     // As in Redis: who is supervised stays where the supervisor looks for it.
     let is_daemon = settings.daemonize && settings.supervised == Supervision::No;
     let starter = is_daemon.then(daemon::detach).transpose()?;
     log::start(&[settings], Standard::Output)?;
-    for warning in warnings {
-        tracing::warn!("{warning}");
-    }
+    log_remarks(&warnings, &notes);
     if let Some(clients) = raise_descriptor_limit(config.settings.maxclients()) {
         tracing::warn!(
             "the system's limit on open files allows {clients} clients, fewer than maxclients \
@@ -74,9 +76,7 @@ pub fn serve_cluster(options: ClusterOptions) -> Result<(), CliError> {
         change_directory(first)?;
     }
     log::start(&settings, Standard::Error)?;
-    for warning in options.warnings {
-        tracing::warn!("{warning}");
-    }
+    log_remarks(&options.warnings, &options.notes);
     let clients = options
         .instances
         .iter()
@@ -97,10 +97,20 @@ pub fn serve_cluster(options: ClusterOptions) -> Result<(), CliError> {
     Ok(())
 }
 
-/// Says what would not be honoured.
+/// Says what is not honoured, and what changes nothing.
+fn log_remarks(warnings: &[String], notes: &[String]) {
+    for warning in warnings {
+        tracing::warn!("{warning}");
+    }
+    for note in notes {
+        tracing::info!("{note}");
+    }
+}
+
+/// Says what would not be honoured, and what would change nothing.
 pub fn check(options: &ServerOptions) {
-    for warning in &options.warnings {
-        println!("{warning}");
+    for remark in options.warnings.iter().chain(&options.notes) {
+        println!("{remark}");
     }
     println!("The configuration is fine: the server would start with it.");
 }

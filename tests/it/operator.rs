@@ -195,7 +195,9 @@ fn a_checked_configuration_starts_nothing() {
     assert_eq!(output.stderr, b"");
     let told = String::from_utf8(output.stdout).unwrap();
     let lines: Vec<&str> = told.lines().collect();
-    assert_eq!(lines.len(), 3, "{told}");
+    assert_eq!(lines.len(), 4, "{told}");
+    let note = "Without effect, as there is no periodic work, timers fire when they are due: hz";
+    assert_eq!(lines[2], note);
     let first = format!(
         "{}, line 1: 'appendonly yes' is not honoured: ",
         text(&path)
@@ -205,7 +207,7 @@ fn a_checked_configuration_starts_nothing() {
         "{told}"
     );
     assert_eq!(
-        lines[2],
+        lines[3],
         "The configuration is fine: the server would start with it."
     );
 

@@ -62,6 +62,22 @@ fn output_limits_of_several_lines_add_up() {
 }
 
 #[test]
+fn what_changes_nothing_is_named_once_behind_the_reason() {
+    let loaded = load_text(
+        "rdbcompression no\nAppendFsync always\nrdbcompression yes\nmaxclients 100\n\
+         list-max-ziplist-value 64\nrdbchecksum yes\nlist-max-ziplist-value 32\n",
+    )
+    .unwrap();
+    let expected = [
+        "Without effect, as values have one encoding: list-max-ziplist-value",
+        "Without effect, as there is no append-only file: appendfsync",
+        "Without effect, as there are no snapshots: rdbchecksum, rdbcompression",
+    ];
+    assert_eq!(loaded.notes, expected);
+    assert_eq!(loaded.warnings, [""; 0]);
+}
+
+#[test]
 fn what_is_not_honoured_is_named_once_and_shown_as_it_is() {
     let loaded =
         load_text("appendonly no\nsave 900 1\nsave 300 10\nmaxmemory 0\nappendonly yes\n").unwrap();
