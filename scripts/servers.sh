@@ -1,7 +1,8 @@
 # Starts servers for the scripts beside this file, and ends what it started. Sourced, not run.
 #
 #   source "$(dirname "${BASH_SOURCE[0]}")/servers.sh"
-#   quintlock=$(quintlock_binary)                    # QUINTLOCK_BIN, or a release build of this tree
+#   quintlock=$(quintlock_binary)                    # QUINTLOCK_BIN, or a release build of this tree; with
+#                                                    # REAL_REDIS=1 the redis-server of the path
 #   port=$(free_port)
 #   start_server "$port" "$quintlock" --port "$port"  # waits until it accepts; its pid is in STARTED_PID
 #   stop_server "$STARTED_PID"
@@ -29,6 +30,10 @@ need() {
 # Prints the absolute path of the binary under test, which is built unless QUINTLOCK_BIN names one.
 quintlock_binary() {
     local root binary=${QUINTLOCK_BIN:-}
+    if [[ ${REAL_REDIS:-} == 1 ]]; then
+        command -v redis-server || fail "REAL_REDIS=1 needs redis-server on the path"
+        return
+    fi
     root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
     if [[ -z $binary ]]; then
         (cd "$root" && cargo build --release --locked --quiet --bin quintlock) || fail "the release build failed"

@@ -26,6 +26,7 @@ class Session:
     """A redis-cli at a pseudo-terminal of 120 columns."""
 
     def __init__(self, program, port):
+        self.program, self.port = program, port
         self.address = f"127.0.0.1:{port}"
         self.failures = 0
         self.screen = b""
@@ -96,6 +97,13 @@ def converse(session):
     session.runs("a reply is shown as a quoted string", "get lock:1", '"holder"')
     session.runs("an absent key is shown as nil", "get lock:2", "(nil)")
     session.runs("a number is shown with its type", "incr count", "(integer) 1")
+    session.type("getr")
+    session.shows("a hint waits for the whole name", "getr")
+    session.type("ange ")
+    session.shows("hints name the arguments", "key start end")
+    session.type(CONTROL_U)
+    session.runs("help tells of a group", "help @string", "SET key value", "GETEX key")
+    session.runs("help tells a subcommand", "help client kill", "CLIENT KILL", "since: 2.4.0")
     session.runs("help tells a command", "help set", "SET key value", "summary:", "since: 1.0.0", "group: string")
     session.type("pexp\t")
     session.shows("Tab completes a command", "PEXPIRE")
@@ -125,9 +133,28 @@ def listen(session):
     session.ends("Ctrl-D ends it after a subscription")
 
 
+def watch(session):
+    """MONITOR, which shows what others run."""
+    session.shows("a third shell opens", f"{session.address}> ")
+    session.type("monitor\r")
+    session.shows("MONITOR is granted", "OK")
+    other = Session(session.program, session.port)
+    other.shows("another shell opens beside it", f"{other.address}> ")
+    other.runs("the other takes a lock", "set lock:9 holder NX", "OK")
+    session.shows("the monitor shows the other's command", '"set" "lock:9" "holder" "NX"')
+    other.type(CONTROL_D)
+    other.ends("the other ends")
+    session.failures += other.failures
+    session.type(CONTROL_C)
+    session.shows("Ctrl-C ends the monitor", f"{session.address}> ")
+    session.runs("the shell goes on after the monitor", "ping", "PONG")
+    session.type(CONTROL_D)
+    session.ends("Ctrl-D ends it after a monitor")
+
+
 def main(program, port):
     failures = 0
-    for script in (converse, listen):
+    for script in (converse, listen, watch):
         session = Session(program, port)
         script(session)
         failures += session.failures
