@@ -190,7 +190,6 @@ pub(super) fn stats(instance: &Instance, now: BootTime, text: &mut String) {
         "dump_payload_sanitizations": 0,
         "scripts_run_natively": stats.scripts_native.read(),
         "scripts_run_in_lua": stats.scripts_lua.read(),
-        "number_of_cached_scripts": instance.scripts.len(),
     );
 }
 
