@@ -2,6 +2,7 @@
 
 use crate::clock::{BootTime, Clock, UnixMillis};
 use crate::error::CommandError;
+use crate::keyspace::Keyspace;
 
 /// A decimal 64-bit integer in its only spelling: no sign `+`, no leading zero, no blank.
 ///
@@ -12,6 +13,27 @@ pub fn integer(text: &[u8]) -> Result<i64, CommandError> {
         Some(number) => Ok(number),
         None => Err(CommandError::NotAnInteger),
     }
+}
+
+/// A database of `keyspace` by its number.
+///
+/// # Errors
+/// [`CommandError::NotAnInteger`], [`CommandError::DatabaseTooFar`] if it does not fit 32 bits,
+/// and [`CommandError::DatabaseOutOfRange`].
+pub fn database(text: &[u8], keyspace: &Keyspace) -> Result<usize, CommandError> {
+    let number = i32::try_from(integer(text)?).map_err(|_| CommandError::DatabaseTooFar)?;
+    existing_database(number, keyspace)
+}
+
+/// A database of `keyspace` by a number that has been read.
+///
+/// # Errors
+/// [`CommandError::DatabaseOutOfRange`].
+pub fn existing_database(number: i32, keyspace: &Keyspace) -> Result<usize, CommandError> {
+    usize::try_from(number)
+        .ok()
+        .filter(|database| *database < keyspace.databases())
+        .ok_or(CommandError::DatabaseOutOfRange)
 }
 
 /// As [`integer`], without an error to build.

@@ -64,11 +64,7 @@ pub fn reset(ctx: &mut Context<'_>, _args: &[&[u8]]) -> CommandResult {
 ///
 /// `SELECT index`
 pub fn select(ctx: &mut Context<'_>, args: &[&[u8]]) -> CommandResult {
-    let index = args::integer(args[1])?;
-    let database = usize::try_from(index)
-        .ok()
-        .filter(|index| *index < ctx.instance.keyspace.databases())
-        .ok_or(CommandError::DatabaseOutOfRange)?;
+    let database = args::database(args[1], &ctx.instance.keyspace)?;
     ctx.session.select(database);
     Ok(Reply::OK.into())
 }

@@ -104,7 +104,7 @@ impl CopyOptions {
             } else if args::is(word, "DB")
                 && let [number, after @ ..] = rest
             {
-                options.database = database(number, ctx)?;
+                options.database = args::database(number, &ctx.instance.keyspace)?;
                 rest = after;
             } else {
                 return Err(CommandError::Syntax);
@@ -119,7 +119,7 @@ impl CopyOptions {
 /// `MOVE key db`
 pub fn move_to(ctx: &mut Context<'_>, args: &[&[u8]]) -> CommandResult {
     let (name, here) = (args[1], ctx.session.database);
-    let there = database(args[2], ctx)?;
+    let there = args::database(args[2], &ctx.instance.keyspace)?;
     if here == there {
         return Err(CommandError::SameObject);
     }
@@ -145,20 +145,9 @@ pub fn swapdb(ctx: &mut Context<'_>, args: &[&[u8]]) -> CommandResult {
     let number = |text| args::parse_integer(text).and_then(|number| i32::try_from(number).ok());
     let first = number(args[1]).ok_or(CommandError::FirstDatabase)?;
     let second = number(args[2]).ok_or(CommandError::SecondDatabase)?;
-    let (first, second) = (existing(first, ctx)?, existing(second, ctx)?);
-    ctx.instance.keyspace.swap(first, second, ctx.now);
+    let keyspace = &ctx.instance.keyspace;
+    let existing = |number| args::existing_database(number, keyspace);
+    let (first, second) = (existing(first)?, existing(second)?);
+    keyspace.swap(first, second, ctx.now);
     Ok(Reply::OK.into())
-}
-
-/// The database of a number.
-fn database(text: &[u8], ctx: &Context<'_>) -> Result<usize, CommandError> {
-    let number = i32::try_from(args::integer(text)?).map_err(|_| CommandError::DatabaseTooFar)?;
-    existing(number, ctx)
-}
-
-fn existing(number: i32, ctx: &Context<'_>) -> Result<usize, CommandError> {
-    usize::try_from(number)
-        .ok()
-        .filter(|database| *database < ctx.instance.keyspace.databases())
-        .ok_or(CommandError::DatabaseOutOfRange)
 }
