@@ -107,7 +107,7 @@ impl ClientType {
 enum ClientFilter {
     All,
     OfType(ClientType),
-    Ids(Vec<u64>),
+    Ids(Vec<i64>),
 }
 
 impl ClientFilter {
@@ -119,7 +119,7 @@ impl ClientFilter {
             }
             [word, ids @ ..] if args::is(word, "ID") && !ids.is_empty() => ids
                 .iter()
-                .map(|id| args::parse_integer(id).and_then(|id| u64::try_from(id).ok()))
+                .map(|id| args::parse_integer(id))
                 .collect::<Option<_>>()
                 .map(ClientFilter::Ids)
                 .ok_or(CommandError::ClientId),
@@ -131,7 +131,7 @@ impl ClientFilter {
         match self {
             ClientFilter::All => true,
             ClientFilter::OfType(kind) => kind.has(client),
-            ClientFilter::Ids(ids) => ids.contains(&client.id),
+            ClientFilter::Ids(ids) => i64::try_from(client.id).is_ok_and(|id| ids.contains(&id)),
         }
     }
 }
