@@ -37,8 +37,7 @@ pub fn eval(ctx: &mut Context<'_>, args: &[&[u8]]) -> CommandResult {
 ///
 /// `EVALSHA sha1 numkeys [key [key ...]] [arg [arg ...]]`
 pub fn evalsha(ctx: &mut Context<'_>, args: &[&[u8]]) -> CommandResult {
-    let arguments = Arguments::parse(args)?;
-    run_known(ctx, args, arguments, Permission::AsDeclared)
+    run_known(ctx, args, Permission::AsDeclared)
 }
 
 /// Runs a script that may not change anything.
@@ -54,8 +53,7 @@ pub fn eval_ro(ctx: &mut Context<'_>, args: &[&[u8]]) -> CommandResult {
 ///
 /// `EVALSHA_RO sha1 numkeys [key [key ...]] [arg [arg ...]]`
 pub fn evalsha_ro(ctx: &mut Context<'_>, args: &[&[u8]]) -> CommandResult {
-    let arguments = Arguments::parse(args)?;
-    run_known(ctx, args, arguments, Permission::ReadOnly)
+    run_known(ctx, args, Permission::ReadOnly)
 }
 
 /// Makes a script known; replies its SHA-1.
@@ -154,13 +152,10 @@ enum Permission {
     ReadOnly,
 }
 
-fn run_known(
-    ctx: &mut Context<'_>,
-    request: &[&[u8]],
-    arguments: Arguments<'_>,
-    permission: Permission,
-) -> CommandResult {
+fn run_known(ctx: &mut Context<'_>, request: &[&[u8]], permission: Permission) -> CommandResult {
+    // What cannot be a name is refused before the number of keys is looked at.
     let sha1 = cache::parse_sha1(request[1]).ok_or(CommandError::NoScript)?;
+    let arguments = Arguments::parse(request)?;
     let scripts = &ctx.instance.scripts;
     let script = scripts
         .find_again(&sha1, &mut ctx.session.last_scripts)
