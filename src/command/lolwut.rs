@@ -19,12 +19,17 @@ const PADLOCKS: usize = 5;
 ///
 /// There is one picture, whatever version is asked for. The last line is that of Redis.
 pub fn lolwut(ctx: &mut Context<'_>, args: &[&[u8]]) -> CommandResult {
-    if let [_, word, numbers @ ..] = args
+    if let [_, word, version, sizes @ ..] = args
         && args::is(word, "VERSION")
     {
-        // Behind the version stand the sizes of Redis's pictures.
-        for number in numbers {
-            args::integer(number)?;
+        // Behind the version of a picture of Redis's stand its sizes.
+        let sizes_max = match args::integer(version)? {
+            5 => 3,
+            6 => 2,
+            _ => 0,
+        };
+        for size in sizes.iter().take(sizes_max) {
+            args::integer(size)?;
         }
     }
     let picture = draw(ctx.instance.clock.unix_micros().unsigned_abs());
