@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 
-use crate::command::{CommandResult, Context, Outcome};
+use crate::command::{Caller, CommandResult, Context, Outcome};
 use crate::error::{CommandError, Quoted};
 use crate::instance::Instance;
 use crate::pubsub::Kind;
@@ -23,8 +23,13 @@ pub fn psubscribe(ctx: &mut Context<'_>, args: &[&[u8]]) -> CommandResult {
     Ok(subscribe_all(ctx, Kind::Pattern, &args[1..]))
 }
 
+/// Refused in a transaction, unlike SUBSCRIBE.
+///
 /// `SSUBSCRIBE shardchannel [shardchannel ...]`
 pub fn ssubscribe(ctx: &mut Context<'_>, args: &[&[u8]]) -> CommandResult {
+    if ctx.caller == Caller::Transaction {
+        return Err(CommandError::ShardSubscriptionInExec);
+    }
     Ok(subscribe_all(ctx, Kind::ShardChannel, &args[1..]))
 }
 

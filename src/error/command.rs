@@ -299,6 +299,9 @@ pub enum CommandError {
         /// As it was given.
         user: Quoted,
     },
+    /// SSUBSCRIBE among the requests of an EXEC.
+    #[error("ERR SSUBSCRIBE isn't allowed for a DENY BLOCKING client")]
+    ShardSubscriptionInExec,
     /// MULTI inside MULTI.
     #[error("ERR MULTI calls can not be nested")]
     NestedMulti,

@@ -261,6 +261,10 @@ fn every_command_error_has_its_line() {
             CommandError::NestedMulti,
             "ERR MULTI calls can not be nested",
         ),
+        (
+            CommandError::ShardSubscriptionInExec,
+            "ERR SSUBSCRIBE isn't allowed for a DENY BLOCKING client",
+        ),
         (CommandError::ExecWithoutMulti, "ERR EXEC without MULTI"),
         (
             CommandError::DiscardWithoutMulti,
