@@ -15,11 +15,11 @@ pub enum Case {
 
 /// Whether `pattern` matches the whole of `text`.
 ///
-/// An empty text is matched by the empty pattern and by `*` alone; Redis does not match it with
-/// `**` or any longer pattern, and neither does this.
+/// An empty text is matched by the empty pattern alone, as in Redis; what goes through keys asks
+/// [`matches_key`].
 pub fn matches(pattern: &[u8], text: &[u8], case: Case) -> bool {
     if text.is_empty() {
-        return pattern.is_empty() || pattern == b"*";
+        return pattern.is_empty();
     }
     let mut rest = pattern;
     let mut remaining = text;
@@ -49,6 +49,11 @@ pub fn matches(pattern: &[u8], text: &[u8], case: Case) -> bool {
             None => return false,
         }
     }
+}
+
+/// As [`matches`], but that `*` stands for every key, the empty one too.
+pub fn matches_key(pattern: &[u8], key: &[u8]) -> bool {
+    pattern == b"*" || matches(pattern, key, Case::Sensitive)
 }
 
 /// The pattern after its first item if that item matches `byte`; the item is not a `*`.
@@ -117,7 +122,7 @@ mod tests {
         for line in lines {
             let (pattern, positions) = line.split_once('\t').unwrap();
             let matched: Vec<String> = (0..keys.len())
-                .filter(|&i| matches(pattern.as_bytes(), keys[i].as_bytes(), Case::Sensitive))
+                .filter(|&i| matches_key(pattern.as_bytes(), keys[i].as_bytes()))
                 .map(|i| i.to_string())
                 .collect();
             assert_eq!(matched.join(" "), positions, "pattern {pattern:?}");

@@ -4,7 +4,7 @@ use crate::command::args;
 use crate::command::condition::Condition;
 use crate::command::{CommandResult, Context};
 use crate::error::CommandError;
-use crate::glob::{self, Case};
+use crate::glob;
 use crate::keyspace::{Cursor, Event};
 use crate::resp::reply::Reply;
 
@@ -130,7 +130,7 @@ pub fn keys(ctx: &mut Context<'_>, args: &[&[u8]]) -> CommandResult {
         usize::MAX,
         ctx.now,
         |key, _| {
-            if glob::matches(args[1], key, Case::Sensitive) {
+            if glob::matches_key(args[1], key) {
                 found.push(Reply::bulk(key));
             }
         },
@@ -226,6 +226,6 @@ impl<'a> ScanOptions<'a> {
         self.wants_strings
             && self
                 .pattern
-                .is_none_or(|pattern| glob::matches(pattern, key, Case::Sensitive))
+                .is_none_or(|pattern| glob::matches_key(pattern, key))
     }
 }
