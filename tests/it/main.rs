@@ -4,6 +4,7 @@ mod bench;
 mod clients;
 mod concurrency;
 mod debug;
+mod differential;
 mod endless_scripts;
 mod hostile;
 mod library;

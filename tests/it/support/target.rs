@@ -90,6 +90,11 @@ impl RealRedis {
         }
     }
 
+    /// Where it listens.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     fn version(&self) -> String {
         let Frame::Blob(_, info) = self.connect().call(&["INFO", "server"]) else {
             panic!("INFO answers no text");
