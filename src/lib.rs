@@ -57,7 +57,7 @@
 //! reach other connections, [`config`] reads redis.conf, [`error`] holds the texts of errors,
 //! [`stats`], [`rates`], [`histogram`], [`slowlog`], [`latency`], [`monitor`] and [`info`] count and tell,
 //! [`contention`] knows who was refused a lock, [`pause`] holds clients back. [`cli`] and [`program`] are the program,
-//! [`mod@bench`] its load generator.
+//! [`mod@bench`] its load generator, [`torture`] its check of mutual exclusion under faults.
 
 pub mod bench;
 pub mod cli;
@@ -89,6 +89,7 @@ pub mod server;
 pub mod session;
 pub mod slowlog;
 pub mod stats;
+pub mod torture;
 pub mod watch;
 
 pub use cluster::Cluster;

@@ -18,6 +18,7 @@ fn run() -> Result<(), CliError> {
         Invocation::Server(options) => program::serve(*options),
         Invocation::Cluster(options) => program::serve_cluster(options),
         Invocation::Bench(options) => program::run_bench(&options),
+        Invocation::Torture(options) => program::run_torture(&options),
         Invocation::Explain(options) => program::explain(&options),
         Invocation::Check(options) => {
             program::check(&options);

@@ -18,7 +18,7 @@ mod measure;
 mod options;
 mod pass;
 mod process;
-mod reply;
+pub(crate) mod reply;
 mod run;
 mod schedule;
 mod stage;

@@ -17,7 +17,7 @@ const SHOWN_MAX: usize = 120;
 
 /// One reply.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Answer {
+pub(crate) enum Answer {
     Status(Vec<u8>),
     Error(String),
     Integer(i64),
@@ -29,7 +29,7 @@ pub(super) enum Answer {
 ///
 /// # Errors
 /// What came instead of a reply.
-pub(super) fn first_answer(bytes: &[u8]) -> Result<Option<(Answer, usize)>, String> {
+pub(crate) fn first_answer(bytes: &[u8]) -> Result<Option<(Answer, usize)>, String> {
     match bytes.first() {
         None => return Ok(None),
         Some(b'+' | b'-' | b':' | b'$') => {}

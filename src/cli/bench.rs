@@ -30,7 +30,7 @@ pub enum Format {
 }
 
 /// The longest that a workload may be asked to run, in seconds.
-const SECONDS_MAX: f64 = 86_400.0;
+pub(super) const SECONDS_MAX: f64 = 86_400.0;
 
 /// Measure how many locks a server can take and release
 ///
@@ -183,7 +183,7 @@ fn workload(name: &str) -> Result<Workload, String> {
     })
 }
 
-fn number(text: &str, least: f64, most: f64) -> Result<f64, String> {
+pub(super) fn number(text: &str, least: f64, most: f64) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(number) if number >= least && number <= most => Ok(number),
         Ok(_) => Err(format!("{text} is not in {least}..={most}")),

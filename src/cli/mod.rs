@@ -6,6 +6,7 @@
 
 mod bench;
 mod page;
+mod torture;
 
 use std::ffi::{OsStr, OsString};
 use std::io::Read;
@@ -15,9 +16,10 @@ use std::process;
 use clap::{CommandFactory, FromArgMatches};
 
 use crate::config::{Config, Loaded, REDIS_VERSION, TcpPort};
-use crate::error::{BenchError, ConfigError, StartupError};
+use crate::error::{BenchError, ConfigError, StartupError, TortureError};
 pub use bench::{BenchOptions, Format};
 use page::{ClusterWords, ExplainWords, Mode, Page};
+pub use torture::TortureOptions;
 
 /// Name and version, as errors show them.
 const PROGRAM: &str = concat!("Quintlock ", env!("CARGO_PKG_VERSION"));
@@ -33,6 +35,8 @@ pub enum Invocation {
     Cluster(ClusterOptions),
     /// Run a load against a server.
     Bench(Box<BenchOptions>),
+    /// Check mutual exclusion under faults.
+    Torture(Box<TortureOptions>),
     /// Say how scripts would run.
     Explain(ExplainOptions),
     /// Print this text and be done.
@@ -97,6 +101,12 @@ pub enum CliError {
     /// A load was run, and a server answered what it must not.
     #[error("{0}")]
     WrongReplies(String),
+    /// A check of mutual exclusion cannot be run.
+    #[error(transparent)]
+    Torture(#[from] TortureError),
+    /// Two clients held one lock at the same time.
+    #[error("{0}")]
+    Violation(String),
 }
 
 /// How the process ends.
@@ -128,7 +138,9 @@ impl CliError {
             CliError::Config(_)
             | CliError::Startup(_)
             | CliError::Bench(_)
-            | CliError::WrongReplies(_) => ExitCode::Failure,
+            | CliError::WrongReplies(_)
+            | CliError::Torture(_)
+            | CliError::Violation(_) => ExitCode::Failure,
         }
     }
 }
@@ -150,7 +162,8 @@ pub fn parse(
     let first = words.first().and_then(|word| word.to_str());
     match (first, guise) {
         (Some("-v" | "-V" | "--version"), _) => Ok(Invocation::Print(guise.version())),
-        (Some("-h" | "--help"), _) | (Some("cluster" | "explain" | "bench"), Guise::Quintlock) => {
+        (Some("-h" | "--help"), _)
+        | (Some("cluster" | "explain" | "bench" | "torture"), Guise::Quintlock) => {
             parse_subcommand(&words)
         }
         (Some("--check-config"), _) => {
@@ -244,6 +257,10 @@ fn parse_subcommand(words: &[OsString]) -> Result<Invocation, CliError> {
         Some(Mode::Bench(words)) => {
             let options = words.into_options()?;
             Ok(Invocation::Bench(Box::new(options)))
+        }
+        Some(Mode::Torture(words)) => {
+            let options = words.into_options()?;
+            Ok(Invocation::Torture(Box::new(options)))
         }
         Some(Mode::Explain(ExplainWords { files })) => {
             Ok(Invocation::Explain(ExplainOptions { files }))
@@ -531,6 +548,7 @@ mod tests {
             &["quintlock", "--help"][..],
             &["quintlock", "cluster", "--help"],
             &["quintlock", "bench", "--help"],
+            &["quintlock", "torture", "--help"],
         ] {
             let help = printed(words);
             let long = help.lines().find(|line| line.len() > 100);

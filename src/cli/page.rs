@@ -10,6 +10,7 @@ use clap::{ArgAction, Args, Parser, Subcommand};
 use crate::config::setting::{self, Preset, Setting, Support};
 
 use super::bench::BenchWords;
+use super::torture::TortureWords;
 
 /// The most instances that one process runs for `cluster`.
 const INSTANCES_MAX: u16 = 64;
@@ -32,7 +33,8 @@ const INSTANCES_MAX: u16 = 64;
                       quintlock --check-config [REDIS.CONF | -] [--SETTING VALUE...]...\n       \
                       quintlock cluster [OPTIONS] [-- --SETTING VALUE...]\n       \
                       quintlock explain FILE...\n       \
-                      quintlock bench [WORKLOAD]... [OPTIONS]",
+                      quintlock bench [WORKLOAD]... [OPTIONS]\n       \
+                      quintlock torture [OPTIONS]",
     before_long_help = EXAMPLES
 )]
 pub(super) struct Page {
@@ -53,13 +55,15 @@ Examples:
   quintlock /etc/redis/redis.conf            with a configuration file of Redis
   quintlock cluster                          five servers for Redlock, ports 7001 to 7005
   quintlock explain unlock.lua               does this script run natively?
-  quintlock bench cycle --pipeline 16        how many locks a second on port 6379?";
+  quintlock bench cycle --pipeline 16        how many locks a second on port 6379?
+  quintlock torture --faults stop,delay      does mutual exclusion hold on five servers?";
 
 #[derive(Subcommand)]
 pub(super) enum Mode {
     Cluster(ClusterWords),
     Explain(ExplainWords),
     Bench(BenchWords),
+    Torture(TortureWords),
 }
 
 /// Run independent servers for Redlock in one process

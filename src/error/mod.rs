@@ -15,6 +15,7 @@ mod protocol;
 mod quoted;
 mod script;
 mod setting;
+mod torture;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -26,6 +27,7 @@ pub use protocol::{AdmissionError, ProtocolError};
 pub use quoted::Quoted;
 pub use script::ScriptError;
 pub use setting::SettingError;
+pub use torture::TortureError;
 
 use crate::resp::reply::Reply;
 

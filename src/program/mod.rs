@@ -5,6 +5,7 @@ mod daemon;
 mod log;
 mod signals;
 mod supervision;
+mod torture;
 
 use std::io::Write as _;
 
@@ -23,6 +24,7 @@ use signals::Signals;
 use supervision::Supervisor;
 
 pub use bench::run as run_bench;
+pub use torture::run as run_torture;
 
 /// Serves until a signal or SHUTDOWN ends it.
 ///

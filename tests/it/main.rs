@@ -19,4 +19,5 @@ mod startup;
 mod support;
 mod tested_libraries;
 mod tidy;
+mod torture;
 mod transcripts;

@@ -22,11 +22,14 @@ pub(super) const ARROWS: &[(&str, &[&str])] = &[
             "error",
             "script::native",
             "server",
+            "torture",
         ],
     ),
-    ("cli", &["bench", "config", "error"]),
+    ("cli", &["bench", "clock", "config", "error", "torture"]),
     // A load for any server: it uses nothing of this one.
     ("bench", &["clock", "error"]),
+    // The same, with faults; the reader of replies is the load's.
+    ("torture", &["bench::reply", "clock", "error"]),
     ("lib", &[]),
     ("main", &[]),
     // Servers.
@@ -135,8 +138,8 @@ pub(super) const ARROWS: &[(&str, &[&str])] = &[
 pub(super) const CRATES: &[(&str, &[&str])] = &[
     ("mlua::", &["src/script/lua/"]),
     ("corosensei::", &["src/fiber.rs"]),
-    ("indicatif::", &["src/program/bench.rs"]),
-    ("mio::", &["src/bench/"]),
+    ("indicatif::", &["src/program/"]),
+    ("mio::", &["src/bench/", "src/torture/"]),
     ("redis_protocol::", &["src/resp/", "src/bench/reply.rs"]),
     (
         "tokio::",
