@@ -199,7 +199,8 @@ impl Relay {
 
     fn accept(&mut self) {
         while let Ok((client, _)) = self.listener.accept() {
-            if self.weather == Weather::Cut(Cut::Refuse) {
+            // Not what it was when this thread woke: the connection may be younger than that.
+            if *self.shared.weather.lock() == Weather::Cut(Cut::Refuse) {
                 continue;
             }
             let Ok(server) = TcpStream::connect(self.target) else {
