@@ -51,7 +51,7 @@ pub fn matches(pattern: &[u8], text: &[u8], case: Case) -> bool {
     }
 }
 
-/// As [`matches`], but that `*` stands for every key, the empty one too.
+/// As [`matches()`], but that `*` stands for every key, the empty one too.
 pub fn matches_key(pattern: &[u8], key: &[u8]) -> bool {
     pattern == b"*" || matches(pattern, key, Case::Sensitive)
 }
