@@ -213,12 +213,16 @@ fn select_chooses_from_as_many_databases_as_there_are() {
     let server = start(&[("databases", "3")]);
     let mut client = connect(&server);
     assert_eq!(client.ask("SELECT 2"), "+OK");
-    for index in ["3", "-1", "16", "9223372036854775807"] {
+    for index in ["3", "-1", "16", "2147483647"] {
         assert_eq!(
             client.ask(&format!("SELECT {index}")),
             "-ERR DB index is out of range"
         );
     }
+    assert_eq!(
+        client.ask("SELECT 2147483648"),
+        "-ERR value is out of range, value must between -2147483648 and 2147483647"
+    );
     assert_eq!(client.ask("SET k v"), "+OK");
     assert_eq!(connect(&server).ask("EXISTS k"), ":0");
 }

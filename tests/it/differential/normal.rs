@@ -74,6 +74,9 @@ pub(super) const RULES: &[Rule] = &[
         "the cursor and the order follow from the hash table",
     ),
     rule("randomkey", View::Kind, "the key is drawn at random"),
+    rule("lock|list", View::Kind, LOCKS),
+    rule("lock|info", View::Kind, LOCKS),
+    rule("lock|top", View::Kind, LOCKS),
     rule("hello", View::Kind, IDENTITY),
     rule(
         "hello",
@@ -113,6 +116,7 @@ const MOMENT: &str = "the two answer at different moments";
 const TIMING: &str = "how long commands took is never the same";
 const SPREAD: &str = "EXEC counts one element there for a request that confirms several channels, and sends them all";
 const ORDER: &str = "the order follows from a hash table";
+const LOCKS: &str = "the order follows from the hash table, and it tells times and addresses";
 const IDENTITY: &str = "who the server and its clients are, and what they have done";
 const TABLE: &str =
     "the judge has commands that are not here, and says other sentences of the rest";

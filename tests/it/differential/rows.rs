@@ -10,6 +10,7 @@ use crate::support::seed::Seed;
 /// Commands that no random sequence may have: a name of the table, and the reason.
 pub(super) const NOT_DRAWN: &[(&str, &str)] = &[
     ("shutdown", "ends the server"),
+    ("script|debug", "has a debugger there, and none here"),
     (
         "object|idletime",
         "is refused here: when a key was used is not noted",
