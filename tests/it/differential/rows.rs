@@ -12,6 +12,10 @@ pub(super) const NOT_DRAWN: &[(&str, &str)] = &[
     ("shutdown", "ends the server"),
     ("script|debug", "has a debugger there, and none here"),
     (
+        "client|getname",
+        "tells the name that a refused HELLO has given there, and not since 7.2",
+    ),
+    (
         "object|idletime",
         "is refused here: when a key was used is not noted",
     ),
