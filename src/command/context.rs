@@ -91,14 +91,10 @@ impl<'a> Context<'a> {
         } else {
             Monitoring::Off
         };
-        let notable = match monitoring {
-            Monitoring::Off => observation.notable().unwrap_or(Duration::MAX),
-            Monitoring::On | Monitoring::Told => Duration::ZERO,
-        };
         Context {
             paused: instance.pause.at(now),
             monitoring,
-            notable,
+            notable: notable(instance, monitoring),
             is_latency_tracked: observation.is_latency_tracked(),
             instance,
             session,
@@ -110,6 +106,11 @@ impl<'a> Context<'a> {
             has_told_refusal: false,
             tally: Tally::default(),
         }
+    }
+
+    /// Looks again at which commands are noted: CONFIG SET is the first to be told by what it sets.
+    pub fn renew_notable(&mut self) {
+        self.notable = notable(self.instance, self.monitoring);
     }
 
     /// The key in the selected database, for a change.
@@ -259,6 +260,20 @@ impl<'a> Context<'a> {
     pub fn count_error(&mut self, reply: &Reply) {
         self.tally.errors += 1;
         self.instance.stats.errors.add(reply);
+    }
+}
+
+/// How long a command must run to be looked at once it has run.
+#[inline]
+fn notable(instance: &Instance, monitoring: Monitoring) -> Duration {
+    match monitoring {
+        Monitoring::Off => instance
+            .config
+            .settings
+            .observation
+            .notable()
+            .unwrap_or(Duration::MAX),
+        Monitoring::On | Monitoring::Told => Duration::ZERO,
     }
 }
 

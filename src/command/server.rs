@@ -83,6 +83,7 @@ pub fn config_set(ctx: &mut Context<'_>, args: &[&[u8]]) -> CommandResult {
     let pairs: Vec<(&[u8], &[u8])> = pairs.iter().map(|[name, value]| (*name, *value)).collect();
     ctx.instance.config.set(&pairs)?;
     ctx.instance.apply_settings();
+    ctx.renew_notable();
     Ok(Reply::OK.into())
 }
 
