@@ -138,11 +138,7 @@ pub enum CommandError {
     #[error("ERR DB index is out of range")]
     DatabaseOutOfRange,
     /// A database number that is an integer, but no 32-bit one.
-    #[error(
-        "ERR value is out of range, value must between {} and {}",
-        i32::MIN,
-        i32::MAX
-    )]
+    #[error("ERR value is out of range, value must between -2147483648 and 2147483647")]
     DatabaseTooFar,
     /// SWAPDB with a first database number that is none.
     #[error("ERR invalid first DB index")]

@@ -136,7 +136,14 @@ impl Side {
                     Ok(Received::Frame(frame)) if is_message(&frame) => {
                         self.messages[at].push(frame);
                     }
-                    Ok(Received::Frame(frame)) => answer.replies.push(frame),
+                    Ok(Received::Frame(frame)) => {
+                        if let Frame::Aggregate(_, parts) = &frame {
+                            // Redis 7.0 puts a message to oneself into the reply of EXEC.
+                            let inside = parts.iter().filter(|part| is_message(part));
+                            self.messages[at].extend(inside.cloned());
+                        }
+                        answer.replies.push(frame);
+                    }
                     Ok(Received::Eof) => end = Some("closed".to_owned()),
                     Ok(Received::Silence) => end = Some("silence".to_owned()),
                     Err(problem) => end = Some(problem),
@@ -202,7 +209,8 @@ fn is_fence(frame: &Frame, number: usize, answer: &Answer) -> bool {
     }
 }
 
-fn is_message(frame: &Frame) -> bool {
+/// Whether a publisher sent this.
+pub(super) fn is_message(frame: &Frame) -> bool {
     let Frame::Aggregate(_, parts) = frame else {
         return false;
     };
