@@ -5,7 +5,7 @@ use crate::command::condition::Condition;
 use crate::command::{CommandResult, Context};
 use crate::error::CommandError;
 use crate::glob;
-use crate::keyspace::{Cursor, Event};
+use crate::keyspace::{Cursor, Event, Walked};
 use crate::resp::reply::Reply;
 
 /// Deletes keys; replies how many there were. UNLINK is the same: values are small.
@@ -129,7 +129,7 @@ pub fn keys(ctx: &mut Context<'_>, args: &[&[u8]]) -> CommandResult {
         Cursor::START,
         usize::MAX,
         ctx.now,
-        |key, _| {
+        |Walked { key, .. }| {
             if glob::matches_key(args[1], key) {
                 found.push(Reply::bulk(key));
             }
@@ -152,7 +152,7 @@ pub fn scan(ctx: &mut Context<'_>, args: &[&[u8]]) -> CommandResult {
         cursor,
         options.count,
         ctx.now,
-        |key, _| {
+        |Walked { key, .. }| {
             if options.accepts(key) {
                 found.push(Reply::bulk(key));
             }

@@ -13,7 +13,7 @@ use crate::command::{CommandResult, Context};
 use crate::contention::{Record, Refused};
 use crate::error::CommandError;
 use crate::glob::{self, Case};
-use crate::keyspace::{Cursor, Signature};
+use crate::keyspace::{Cursor, Signature, Walked};
 use crate::resp::reply::Reply;
 
 /// A client waits that was refused twice or more, the last time within this span.
@@ -50,12 +50,18 @@ pub fn list(ctx: &mut Context<'_>, args: &[&[u8]]) -> CommandResult {
     let mut keys: Vec<Vec<u8>> = Vec::new();
     let mut cursor = Cursor::START;
     loop {
-        cursor = keyspace.walk(ctx.session.database, cursor, STEP, ctx.now, |key, _| {
-            let is_wanted = pattern.is_none_or(|p| glob::matches(p, key, Case::Sensitive));
-            if is_wanted && keys.len() < count {
-                keys.push(key.to_vec());
-            }
-        });
+        cursor = keyspace.walk(
+            ctx.session.database,
+            cursor,
+            STEP,
+            ctx.now,
+            |Walked { key, .. }| {
+                let is_wanted = pattern.is_none_or(|p| glob::matches(p, key, Case::Sensitive));
+                if is_wanted && keys.len() < count {
+                    keys.push(key.to_vec());
+                }
+            },
+        );
         if cursor == Cursor::START || keys.len() == count {
             break;
         }

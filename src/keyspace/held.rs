@@ -11,15 +11,17 @@ use smallvec::SmallVec;
 use crate::clock::BootTime;
 
 use super::key::{KeyGuard, ShardRef};
+use super::record::Notes;
 use super::shard::Shard;
 use super::{Keyspace, SHARDS, Slot, shard_index};
 
 /// The shards of several keys, locked until this is dropped.
 pub struct Held<'a> {
-    keyspace: &'a Keyspace,
+    pub(super) keyspace: &'a Keyspace,
     database: usize,
-    now: BootTime,
+    pub(super) now: BootTime,
     shards: SmallVec<[(Place, MutexGuard<'a, Shard>); 4]>,
+    pub(super) notes: Notes,
 }
 
 /// Where a shard is among those of all databases.
@@ -54,6 +56,7 @@ impl<'a> Held<'a> {
                 database,
                 now,
                 shards,
+                notes: Notes::new(),
             };
         }
         let places = keys.iter().map(place).collect();
@@ -85,6 +88,7 @@ impl<'a> Held<'a> {
             database,
             now,
             shards: places.into_iter().map(locked).collect(),
+            notes: Notes::new(),
         }
     }
 
@@ -102,9 +106,24 @@ impl<'a> Held<'a> {
         let held = self.shards.iter().position(|(held, _)| *held == place);
         debug_assert!(held.is_some(), "the key was not named when locking");
         let shard = match held {
-            Some(position) => ShardRef::Lent(&mut self.shards[position].1),
+            Some(position) => ShardRef::Lent(&mut self.shards[position].1, &mut self.notes),
             None => ShardRef::Locked(slot.shard.lock()),
         };
         KeyGuard::look_up(self.keyspace, database, slot, shard, hash, key, self.now)
+    }
+    /// The shard of a key, if it is among those that are held.
+    pub(super) fn shard_of(&self, database: usize, hash: u64) -> Option<&Shard> {
+        let place = Place::of(database, hash);
+        let (_, shard) = self.shards.iter().find(|(held, _)| *held == place)?;
+        Some(shard)
+    }
+}
+
+impl Drop for Held<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        if !self.notes.is_empty() {
+            self.record();
+        }
     }
 }

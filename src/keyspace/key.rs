@@ -12,6 +12,7 @@ use crate::clock::BootTime;
 
 use super::change::Event;
 use super::entry::Form;
+use super::record::{self, Changed, KeyChange, Notes};
 use super::shard::Shard;
 use super::signature::Signature;
 use super::table::BUCKET_BYTES;
@@ -43,6 +44,7 @@ pub struct KeyGuard<'a> {
     found: Option<u32>,
     /// Whether the key has expired and must not be removed now.
     is_kept: bool,
+    changed: Changed,
 }
 
 /// What a key holds, out of its shard: RENAME, COPY and MOVE carry it to another key.
@@ -59,7 +61,8 @@ pub struct Content {
 /// A shard locked for one key, or lent by a [`Held`](super::Held).
 pub(super) enum ShardRef<'a> {
     Locked(MutexGuard<'a, Shard>),
-    Lent(&'a mut Shard),
+    /// With the notes of what has changed.
+    Lent(&'a mut Shard, &'a mut Notes),
 }
 
 impl Deref for ShardRef<'_> {
@@ -68,7 +71,7 @@ impl Deref for ShardRef<'_> {
     fn deref(&self) -> &Shard {
         match self {
             ShardRef::Locked(guard) => guard,
-            ShardRef::Lent(shard) => shard,
+            ShardRef::Lent(shard, _) => shard,
         }
     }
 }
@@ -77,7 +80,7 @@ impl DerefMut for ShardRef<'_> {
     fn deref_mut(&mut self) -> &mut Shard {
         match self {
             ShardRef::Locked(guard) => guard,
-            ShardRef::Lent(shard) => shard,
+            ShardRef::Lent(shard, _) => shard,
         }
     }
 }
@@ -115,6 +118,7 @@ impl<'a> KeyGuard<'a> {
             now,
             found,
             is_kept: false,
+            changed: Changed::Nothing,
         };
         if let Some(index) = found
             && guard.shard.at(index).is_expired(now)
@@ -201,6 +205,7 @@ impl<'a> KeyGuard<'a> {
     /// Puts a value into the key's entry, made if there is none.
     #[inline]
     fn store(&mut self, value: &[u8], form: Form) -> u32 {
+        self.changed = Changed::Everything;
         let index = match self.found {
             Some(index) => {
                 self.shard.replace_value(index, self.key, value, form);
@@ -252,6 +257,7 @@ impl<'a> KeyGuard<'a> {
     }
 
     fn schedule(&mut self, index: u32, deadline: BootTime) {
+        self.changed = self.changed.max(Changed::Deadline);
         self.shard.set_deadline(index, Some(deadline), self.now);
         if let Some(due) = self.shard.next_due() {
             self.slot.note_due(due, &self.keyspace.alarm);
@@ -263,6 +269,7 @@ impl<'a> KeyGuard<'a> {
         match self.found {
             Some(index) if self.shard.at(index).deadline().is_some() => {
                 self.shard.set_deadline(index, None, self.now);
+                self.changed = self.changed.max(Changed::Deadline);
                 self.tell(Event::Persist);
                 true
             }
@@ -275,6 +282,7 @@ impl<'a> KeyGuard<'a> {
         match self.found.take() {
             Some(index) => {
                 self.shard.remove(self.hash, index);
+                self.changed = Changed::Everything;
                 self.tell(event);
                 true
             }
@@ -296,5 +304,39 @@ impl<'a> KeyGuard<'a> {
     #[inline]
     pub fn tell(&self, event: Event) {
         self.keyspace.watched.tell(self.database, self.key, event);
+    }
+}
+
+impl KeyGuard<'_> {
+    /// Tells the recorder what the key is now, or has it told with the other keys that are held.
+    #[inline(never)]
+    fn record(&mut self) {
+        let Some(recorder) = self.keyspace.recorder.get() else {
+            return;
+        };
+        match &mut self.shard {
+            ShardRef::Lent(_, notes) => {
+                record::note(notes, self.database, self.hash, self.key, self.changed);
+            }
+            ShardRef::Locked(shard) => {
+                let state = record::state(shard, self.found, self.changed);
+                let change = KeyChange {
+                    database: self.database,
+                    key: self.key,
+                    state,
+                };
+                recorder.changed(&[change], self.now);
+            }
+        }
+    }
+}
+
+impl Drop for KeyGuard<'_> {
+    /// While the shard is still locked, so that the changes of a key are told in their order.
+    #[inline]
+    fn drop(&mut self) {
+        if self.changed != Changed::Nothing && self.keyspace.recorder.get().is_some() {
+            self.record();
+        }
     }
 }

@@ -15,6 +15,7 @@ mod entry;
 mod held;
 mod key;
 mod prefetch;
+mod record;
 mod scan;
 mod shard;
 mod signature;
@@ -37,11 +38,13 @@ pub use change::{Change, Class, Event, Observer};
 pub use entry::Form;
 pub use held::Held;
 pub use key::{Content, Expiry, KeyGuard};
-pub use scan::Cursor;
+pub use record::{KeyChange, KeyState, Recorder};
+pub use scan::{Cursor, Walked};
 pub use signature::Signature;
 pub use whole::DatabaseSize;
 
 use change::Watched;
+use record::RecorderSlot;
 use shard::Shard;
 use table::Whereabouts;
 
@@ -57,6 +60,7 @@ pub struct Keyspace {
     hasher: RandomState,
     alarm: Alarm,
     watched: Watched,
+    recorder: RecorderSlot,
     expired: AtomicU64,
     /// How many random numbers were drawn.
     draws: AtomicU64,
@@ -103,6 +107,7 @@ impl Keyspace {
             hasher: RandomState::default(),
             alarm: Alarm::new(),
             watched: Watched::new(observer),
+            recorder: RecorderSlot::new(),
             expired: AtomicU64::new(0),
             draws: AtomicU64::new(0),
             kept_until_us: AtomicU64::new(0),

@@ -28,8 +28,19 @@ impl Cursor {
     }
 }
 
+/// A key that a walk has met.
+#[derive(Clone, Copy, Debug)]
+pub struct Walked<'a> {
+    /// Its name.
+    pub key: &'a [u8],
+    /// Its value.
+    pub value: &'a [u8],
+    /// When it ends, if it does.
+    pub deadline: Option<BootTime>,
+}
+
 impl Keyspace {
-    /// Shows up to `count` living keys with their values to `visit`, from `cursor` on; tells
+    /// Shows up to `count` living keys to `visit`, from `cursor` on; tells
     /// where to go on, [`Cursor::START`] when everything has been seen.
     pub fn walk(
         &self,
@@ -37,7 +48,7 @@ impl Keyspace {
         cursor: Cursor,
         count: usize,
         now: BootTime,
-        mut visit: impl FnMut(&[u8], &[u8]),
+        mut visit: impl FnMut(Walked<'_>),
     ) -> Cursor {
         let mut visited = 0;
         let mut start = cursor.index();
@@ -50,7 +61,11 @@ impl Keyspace {
                 }
                 visited += 1;
                 if !entry.is_expired(now) {
-                    visit(entry.key(), entry.value());
+                    visit(Walked {
+                        key: entry.key(),
+                        value: entry.value(),
+                        deadline: entry.deadline(),
+                    });
                 }
             }
             start = 0;

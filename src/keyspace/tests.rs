@@ -123,7 +123,7 @@ fn a_walk_meets_every_lasting_key_once_though_others_come_and_go() {
     }
     let (mut cursor, mut met, mut turn) = (Cursor::START, HashMap::new(), 5000);
     loop {
-        cursor = keyspace.walk(0, cursor, 10, at(0), |key, _| {
+        cursor = keyspace.walk(0, cursor, 10, at(0), |Walked { key, .. }| {
             *met.entry(key.to_vec()).or_insert(0) += 1;
         });
         keyspace.key(0, &name(turn - 1), at(0)).remove(Event::Del);
@@ -249,7 +249,7 @@ fn swapped_databases_keep_their_deadlines_and_their_walks() {
         set(&keyspace, key.as_bytes(), b"v", expiry, at(0));
     }
     let mut seen = Vec::new();
-    let mut see = |key: &[u8], _: &[u8]| seen.push(key.to_vec());
+    let mut see = |Walked { key, .. }: Walked<'_>| seen.push(key.to_vec());
     let cursor = keyspace.walk(0, Cursor::START, 200, at(0), &mut see);
     recorder.0.lock().clear();
     keyspace.swap(0, 1, at(0));

@@ -38,6 +38,9 @@ impl Keyspace {
 
     /// Removes every key of one database.
     pub fn flush(&self, database: usize) {
+        if let Some(recorder) = self.recorder.get() {
+            recorder.flushed(database);
+        }
         for (number, slot) in self.made_slots(database).iter().enumerate() {
             let mut shard = slot.shard.lock();
             if self.watched.is_listening() {
@@ -57,6 +60,9 @@ impl Keyspace {
     pub fn swap(&self, first: usize, second: usize, now: BootTime) {
         if first == second || (self.is_unused(first) && self.is_unused(second)) {
             return;
+        }
+        if let Some(recorder) = self.recorder.get() {
+            recorder.swapped(first, second);
         }
         let (low, high) = (first.min(second), first.max(second));
         for (one, other) in self.slots(low).iter().zip(self.slots(high)) {

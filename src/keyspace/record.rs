@@ -1,0 +1,237 @@
+//! What keys have become, for whoever keeps it beyond the process.
+//!
+//! Unlike an event, which says what was done, a change says what is now: whoever replays the
+//! changes of a key in their order ends with its last state, wherever in the order it begins.
+
+use std::hash::BuildHasher;
+use std::sync::OnceLock;
+
+use smallvec::SmallVec;
+
+use crate::clock::BootTime;
+
+use super::Keyspace;
+use super::held::Held;
+use super::shard::Shard;
+
+/// One key, and what it is now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeyChange<'a> {
+    /// The number of the database.
+    pub database: usize,
+    /// The key's name.
+    pub key: &'a [u8],
+    /// What it is now.
+    pub state: KeyState<'a>,
+}
+
+/// What a key is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyState<'a> {
+    /// It has this value and this deadline.
+    Set(&'a [u8], Option<BootTime>),
+    /// Its value is the same as before, and this is its deadline.
+    Deadline(Option<BootTime>),
+    /// It is not there.
+    Gone,
+}
+
+/// Who keeps changes. Called under the shards' locks: it must be quick and never touch the
+/// keyspace. A key that goes because its deadline has come is not told: whoever knows the deadline
+/// knows that it goes.
+pub trait Recorder: Send + Sync {
+    /// These changes were made as one.
+    fn changed(&self, changes: &[KeyChange<'_>], now: BootTime);
+    /// A database was emptied.
+    fn flushed(&self, database: usize);
+    /// Two databases have changed their numbers.
+    fn swapped(&self, first: usize, second: usize);
+}
+
+/// The recorder, once there is one.
+pub(super) type RecorderSlot = OnceLock<Box<dyn Recorder>>;
+
+/// How much of a key has changed under a guard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Changed {
+    Nothing,
+    Deadline,
+    Everything,
+}
+
+/// A key that was changed while several shards were held.
+pub(super) struct Note {
+    database: usize,
+    hash: u64,
+    key: SmallVec<[u8; 32]>,
+    changed: Changed,
+}
+
+/// The keys that were changed while several shards were held, each once.
+pub(super) type Notes = SmallVec<[Note; 1]>;
+
+impl Keyspace {
+    /// Tells `recorder` of every change from now on. There is one; a second is not heard.
+    pub fn record_to(&self, recorder: Box<dyn Recorder>) {
+        let _ = self.recorder.set(recorder);
+    }
+}
+
+/// What the key at `index` is now.
+pub(super) fn state(shard: &Shard, index: Option<u32>, changed: Changed) -> KeyState<'_> {
+    match index.map(|index| shard.at(index)) {
+        None => KeyState::Gone,
+        Some(entry) if changed == Changed::Deadline => KeyState::Deadline(entry.deadline()),
+        Some(entry) => KeyState::Set(entry.value(), entry.deadline()),
+    }
+}
+
+/// Remembers that a key has changed, until the shards are let go.
+pub(super) fn note(notes: &mut Notes, database: usize, hash: u64, key: &[u8], changed: Changed) {
+    let known = |note: &&mut Note| note.database == database && note.key.as_slice() == key;
+    match notes.iter_mut().find(known) {
+        Some(note) => note.changed = note.changed.max(changed),
+        None => notes.push(Note {
+            database,
+            hash,
+            key: SmallVec::from_slice(key),
+            changed,
+        }),
+    }
+}
+
+impl Held<'_> {
+    /// Tells the recorder of all changed keys as one.
+    #[cold]
+    pub(super) fn record(&mut self) {
+        let Some(recorder) = self.keyspace.recorder.get() else {
+            return;
+        };
+        let notes = std::mem::take(&mut self.notes);
+        let mut changes: SmallVec<[KeyChange<'_>; 4]> = SmallVec::new();
+        for note in &notes {
+            debug_assert_eq!(note.hash, self.keyspace.hasher.hash_one(&note.key[..]));
+            // A key that was not named when locking has told of itself.
+            let Some(shard) = self.shard_of(note.database, note.hash) else {
+                continue;
+            };
+            changes.push(KeyChange {
+                database: note.database,
+                key: &note.key,
+                state: state(shard, shard.find(note.hash, &note.key), note.changed),
+            });
+        }
+        recorder.changed(&changes, self.now);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use parking_lot::Mutex;
+
+    use super::*;
+    use crate::keyspace::{Change, Event, Expiry, Observer};
+
+    struct Deaf;
+
+    impl Observer for Deaf {
+        fn changed(&self, _: Change<'_>) {}
+    }
+
+    /// Each line is what was told at one time.
+    #[derive(Default)]
+    struct Lines(Mutex<Vec<String>>);
+
+    impl Recorder for Arc<Lines> {
+        fn changed(&self, changes: &[KeyChange<'_>], _: BootTime) {
+            let texts = changes.iter().map(|change| {
+                let key = String::from_utf8_lossy(change.key);
+                let micros = |deadline: BootTime| deadline.micros();
+                match change.state {
+                    KeyState::Set(value, deadline) => {
+                        let value = String::from_utf8_lossy(value);
+                        format!("{key}={value}@{:?}", deadline.map(micros))
+                    }
+                    KeyState::Deadline(deadline) => format!("{key}@{:?}", deadline.map(micros)),
+                    KeyState::Gone => format!("-{key}"),
+                }
+            });
+            self.0.lock().push(texts.collect::<Vec<_>>().join(" "));
+        }
+
+        fn flushed(&self, database: usize) {
+            self.0.lock().push(format!("flushed {database}"));
+        }
+
+        fn swapped(&self, first: usize, second: usize) {
+            self.0.lock().push(format!("swapped {first} {second}"));
+        }
+    }
+
+    fn recorded() -> (Keyspace, Arc<Lines>) {
+        let lines = Arc::new(Lines::default());
+        let keyspace = Keyspace::new(2, Box::new(Deaf));
+        keyspace.record_to(Box::new(Arc::clone(&lines)));
+        (keyspace, lines)
+    }
+
+    const NOW: u64 = 1_000_000;
+
+    fn now() -> BootTime {
+        BootTime::from_micros(NOW)
+    }
+
+    #[test]
+    fn a_guard_tells_the_last_state_of_its_key_and_nothing_when_it_only_looked() {
+        let (keyspace, lines) = recorded();
+        let deadline = BootTime::from_micros(NOW + 5);
+        keyspace
+            .key(0, b"k", now())
+            .set(b"v", Expiry::At(deadline), Event::Set);
+        assert!(keyspace.key(0, b"k", now()).exists());
+        keyspace.key(0, b"k", now()).persist();
+        keyspace.key(0, b"k", now()).expire_at(deadline);
+        keyspace.key(0, b"k", now()).remove(Event::Del);
+        assert!(!keyspace.key(0, b"k", now()).remove(Event::Del));
+        let expected = ["k=v@Some(1000005)", "k@None", "k@Some(1000005)", "-k"];
+        assert_eq!(*lines.0.lock(), expected);
+    }
+
+    #[test]
+    fn a_key_whose_deadline_has_come_is_not_told() {
+        let (keyspace, lines) = recorded();
+        let deadline = BootTime::from_micros(NOW + 5);
+        keyspace
+            .key(0, b"k", now())
+            .set(b"v", Expiry::At(deadline), Event::Set);
+        assert!(!keyspace.key(0, b"k", deadline).exists());
+        assert_eq!(keyspace.expire_due(deadline), 0);
+        assert_eq!(lines.0.lock().len(), 1);
+    }
+
+    #[test]
+    fn keys_that_are_held_together_are_told_together_and_each_once() {
+        let (keyspace, lines) = recorded();
+        let mut held = keyspace.hold(0, &[b"a", b"b"], now());
+        held.key(b"a").set(b"1", Expiry::Never, Event::Set);
+        held.key(b"a").expire_at(BootTime::from_micros(NOW + 9));
+        held.key(b"b").set(b"2", Expiry::Never, Event::Set);
+        held.key(b"b").remove(Event::Del);
+        assert!(lines.0.lock().is_empty());
+        drop(held);
+        assert_eq!(*lines.0.lock(), ["a=1@Some(1000009) -b"]);
+    }
+
+    #[test]
+    fn databases_that_are_emptied_or_swapped_are_told() {
+        let (keyspace, lines) = recorded();
+        keyspace
+            .key(0, b"k", now())
+            .set(b"v", Expiry::Never, Event::Set);
+        keyspace.swap(0, 1, now());
+        keyspace.flush(1);
+        assert_eq!(*lines.0.lock(), ["k=v@None", "swapped 0 1", "flushed 1"]);
+    }
+}
