@@ -68,6 +68,7 @@ pub mod command;
 pub mod config;
 pub mod contention;
 pub mod error;
+pub mod durability;
 pub mod fiber;
 pub mod gate;
 pub mod glob;

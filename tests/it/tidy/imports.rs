@@ -118,6 +118,8 @@ pub(super) const ARROWS: &[(&str, &[&str])] = &[
     ("pubsub", &["client", "config", "glob", "resp"]),
     // Scripts reach commands through a trait of their own.
     ("script", &["error", "resp::reply"]),
+    // What outlives the process.
+    ("durability", &[]),
     // The ground floor.
     ("keyspace", &["clock"]),
     ("config", &["error", "glob"]),

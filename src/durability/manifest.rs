@@ -1,0 +1,1 @@
+//! The list of the files that make up the append-only directory.

@@ -1,0 +1,1 @@
+//! Keys of an RDB snapshot, as far as it holds strings.

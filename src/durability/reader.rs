@@ -1,0 +1,1 @@
+//! The records of an append-only file, one after the other.
