@@ -3,6 +3,9 @@
 //! The lower half reads: [`manifest`] knows which files there are, [`reader`] gives the records
 //! of one, [`rdb`] the keys of a snapshot. It knows nothing of the keyspace.
 
+pub mod annotation;
 pub mod manifest;
 pub mod rdb;
 pub mod reader;
+mod tail;
+pub mod window;

@@ -11,6 +11,7 @@
 mod bench;
 mod command;
 mod config;
+mod journal;
 mod protocol;
 mod quoted;
 mod script;
@@ -23,6 +24,7 @@ use std::fmt;
 pub use bench::BenchError;
 pub use command::CommandError;
 pub use config::{ConfigError, LineError};
+pub use journal::{Damage, ManifestError, ManifestFault, SnapshotFault};
 pub use protocol::{AdmissionError, ProtocolError};
 pub use quoted::Quoted;
 pub use script::ScriptError;
@@ -33,6 +35,15 @@ use crate::resp::reply::Reply;
 
 /// The code of an error that has none of its own, and the blank behind it.
 pub const GENERAL_CODE: &str = "ERR ";
+
+/// The most bytes of an annotation, its line end with it: Redis reads a line into 128.
+pub const ANNOTATION_BYTES_MAX: usize = 127;
+
+/// The most bytes of a line of the manifest, as in Redis.
+pub const MANIFEST_LINE_BYTES_MAX: usize = 1023;
+
+/// The highest version of an RDB file of Redis that is known; Valkey's own are 80 and up.
+pub const RDB_VERSION_MAX: u32 = 13;
 
 /// What keeps the server from starting: one line that says what failed and what to try.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]

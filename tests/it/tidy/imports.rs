@@ -119,7 +119,7 @@ pub(super) const ARROWS: &[(&str, &[&str])] = &[
     // Scripts reach commands through a trait of their own.
     ("script", &["error", "resp::reply"]),
     // What outlives the process.
-    ("durability", &[]),
+    ("durability", &["error"]),
     // The ground floor.
     ("keyspace", &["clock"]),
     ("config", &["error", "glob"]),

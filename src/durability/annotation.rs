@@ -1,0 +1,129 @@
+//! Annotations: lines of an append-only file that Redis skips.
+//!
+//! This server writes `#QL:boot=<boot id> now=<boot µs> unix=<unix µs>` when it begins a file and
+//! `#QL:end now=<boot µs> unix=<unix µs>` when it ends one in peace. All others, such as Redis's
+//! own `#TS:1234`, say nothing to it. A line that begins as ours and goes on otherwise is damage:
+//! who misreads the time of a start gives away locks.
+
+use std::str;
+
+use crate::error::Damage;
+
+/// What a line beginning with `#` says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Annotation<'a> {
+    /// What follows was written since this machine started as `boot_id`.
+    Boot {
+        /// The system's name for this start of the machine, without blanks.
+        boot_id: &'a str,
+        /// The boot time of the line, in microseconds.
+        now_us: u64,
+        /// The Unix time of the line, in microseconds.
+        unix_us: u64,
+    },
+    /// The server ended in peace, and all before is synced.
+    End {
+        /// The boot time of the line, in microseconds.
+        now_us: u64,
+        /// The Unix time of the line, in microseconds.
+        unix_us: u64,
+    },
+    /// Somebody else's, without `#` and line end.
+    Other(&'a [u8]),
+}
+
+const BOOT: &[u8] = b"QL:boot=";
+const END: &[u8] = b"QL:end";
+
+impl<'a> Annotation<'a> {
+    /// Reads a line without its `#` and its end.
+    pub(super) fn parse(line: &'a [u8]) -> Result<Annotation<'a>, Damage> {
+        if let Some(rest) = line.strip_prefix(BOOT) {
+            return boot(rest).ok_or(Damage::Mark);
+        }
+        if let Some(rest) = line.strip_prefix(END) {
+            return end(rest).ok_or(Damage::Mark);
+        }
+        Ok(Annotation::Other(line))
+    }
+}
+
+fn boot(rest: &[u8]) -> Option<Annotation<'_>> {
+    let mut words = str::from_utf8(rest).ok()?.split(' ');
+    let boot_id = words.next().filter(|id| !id.is_empty())?;
+    let (now_us, unix_us) = times(&mut words)?;
+    Some(Annotation::Boot {
+        boot_id,
+        now_us,
+        unix_us,
+    })
+}
+
+fn end(rest: &[u8]) -> Option<Annotation<'_>> {
+    let mut words = str::from_utf8(rest).ok()?.split(' ');
+    words.next().filter(|word| word.is_empty())?;
+    let (now_us, unix_us) = times(&mut words)?;
+    Some(Annotation::End { now_us, unix_us })
+}
+
+/// `now=N unix=N`, and nothing behind.
+fn times<'a>(words: &mut impl Iterator<Item = &'a str>) -> Option<(u64, u64)> {
+    let now_us = number(words.next()?.strip_prefix("now=")?)?;
+    let unix_us = number(words.next()?.strip_prefix("unix=")?)?;
+    words.next().is_none().then_some((now_us, unix_us))
+}
+
+/// Digits alone: no sign, which the standard parser would take.
+fn number(word: &str) -> Option<u64> {
+    let is_digits = word.bytes().all(|byte| byte.is_ascii_digit());
+    is_digits.then(|| word.parse().ok()).flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn our_lines_are_understood() {
+        let boot_id = "7f2d6c0e-5b1a-4a3e-9d52-0c8f3b1e7a66";
+        let line = format!("QL:boot={boot_id} now=12 unix=1700000000000000");
+        let expected = Annotation::Boot {
+            boot_id,
+            now_us: 12,
+            unix_us: 1_700_000_000_000_000,
+        };
+        assert_eq!(Annotation::parse(line.as_bytes()), Ok(expected));
+        let expected = Annotation::End {
+            now_us: u64::MAX,
+            unix_us: 0,
+        };
+        let line = format!("QL:end now={} unix=0", u64::MAX);
+        assert_eq!(Annotation::parse(line.as_bytes()), Ok(expected));
+    }
+
+    #[test]
+    fn the_lines_of_others_are_passed_on() {
+        for line in ["", "TS:1234", "QL:", "QL:later=1", "ql:end"] {
+            let expected = Annotation::Other(line.as_bytes());
+            assert_eq!(Annotation::parse(line.as_bytes()), Ok(expected));
+        }
+    }
+
+    #[test]
+    fn a_line_that_is_ours_and_wrong_is_damage() {
+        for line in [
+            "QL:boot= now=1 unix=2",
+            "QL:boot=a now=1",
+            "QL:boot=a now=1 unix=",
+            "QL:boot=a now=+1 unix=2",
+            "QL:boot=a now=1 unix=2 ",
+            "QL:boot=a unix=2 now=1",
+            "QL:boot=a now=99999999999999999999 unix=2",
+            "QL:end",
+            "QL:ending now=1 unix=2",
+            "QL:end now=-1 unix=2",
+        ] {
+            assert_eq!(Annotation::parse(line.as_bytes()), Err(Damage::Mark));
+        }
+    }
+}
