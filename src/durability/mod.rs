@@ -8,4 +8,5 @@ pub mod manifest;
 pub mod rdb;
 pub mod reader;
 mod tail;
+pub mod transactions;
 pub mod window;

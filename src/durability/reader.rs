@@ -45,6 +45,14 @@ pub enum Item<'a> {
     End(Ending),
 }
 
+/// An [`Item`] without its content.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Request,
+    Annotation,
+    End,
+}
+
 /// A request with at least one argument, its command.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Request<'a> {
@@ -112,44 +120,57 @@ impl<R: Read> Reader<R> {
     /// # Errors
     /// What the system says while it reads. Damage is no error but an [`Ending`].
     pub fn read(&mut self) -> io::Result<Item<'_>> {
-        if let Some(ending) = &self.ending {
-            return Ok(Item::End(ending.clone()));
+        let kind = self.advance()?;
+        Ok(self.item(kind))
+    }
+
+    /// Goes to the next record, or to the end.
+    pub(super) fn advance(&mut self) -> io::Result<Kind> {
+        if self.ending.is_some() {
+            return Ok(Kind::End);
         }
         self.window.consume(self.given);
         self.given = 0;
-        let annotation_length = loop {
+        loop {
             match parse(self.window.bytes(), &mut self.arguments) {
-                Parsed::Request { length } => {
+                Parsed::Whole { kind, length } => {
                     self.given = length;
-                    return Ok(Item::Request(Request {
-                        offset: self.window.offset(),
-                        bytes: self.window.bytes(),
-                        arguments: &self.arguments,
-                    }));
+                    return Ok(kind);
                 }
-                Parsed::Annotation { length } => break length,
                 Parsed::Partial if self.window.more()? => {}
                 Parsed::Partial => return self.end(None),
                 Parsed::Damaged(what) => return self.end(Some(what)),
             }
-        };
-        self.annotation(annotation_length)
+        }
     }
 
-    fn annotation(&mut self, length: usize) -> io::Result<Item<'_>> {
-        if let Err(what) = Annotation::parse(line_of(&self.window.bytes()[..length])) {
-            return self.end(Some(what));
-        }
-        self.given = length;
+    /// What [`Reader::advance`] went to and called `kind`.
+    pub(super) fn item(&self, kind: Kind) -> Item<'_> {
         let offset = self.window.offset();
-        match Annotation::parse(line_of(&self.window.bytes()[..length])) {
-            Ok(annotation) => Ok(Item::Annotation { offset, annotation }),
-            Err(what) => Ok(Item::End(Ending::Damaged { offset, what })),
+        match kind {
+            Kind::Request => Item::Request(self.request()),
+            Kind::Annotation => {
+                let line = line_of(&self.window.bytes()[..self.given]);
+                match Annotation::parse(line) {
+                    Ok(annotation) => Item::Annotation { offset, annotation },
+                    Err(what) => Item::End(Ending::Damaged { offset, what }),
+                }
+            }
+            Kind::End => Item::End(self.ending.clone().unwrap_or(Ending::Clean)),
+        }
+    }
+
+    /// The request that [`Reader::advance`] went to.
+    pub(super) fn request(&self) -> Request<'_> {
+        Request {
+            offset: self.window.offset(),
+            bytes: self.window.bytes(),
+            arguments: &self.arguments,
         }
     }
 
     /// Finds out how the file ends where no record is.
-    fn end(&mut self, fault: Option<Damage>) -> io::Result<Item<'_>> {
+    fn end(&mut self, fault: Option<Damage>) -> io::Result<Kind> {
         let offset = self.window.offset();
         let ending = match fault {
             None if self.window.bytes().is_empty() => Ending::Clean,
@@ -171,8 +192,8 @@ impl<R: Read> Reader<R> {
             },
             Some(what) => Ending::Damaged { offset, what },
         };
-        self.ending = Some(ending.clone());
-        Ok(Item::End(ending))
+        self.ending = Some(ending);
+        Ok(Kind::End)
     }
 }
 
@@ -220,8 +241,7 @@ impl Index<usize> for Request<'_> {
 
 /// What stands at the beginning of some bytes.
 enum Parsed {
-    Request { length: usize },
-    Annotation { length: usize },
+    Whole { kind: Kind, length: usize },
     Partial,
     Damaged(Damage),
 }
@@ -269,7 +289,10 @@ fn request(bytes: &[u8], arguments: &mut Vec<Range<usize>>) -> Result<Parsed, St
         arguments.push(begin..end);
         at = end + 2;
     }
-    Ok(Parsed::Request { length: at })
+    Ok(Parsed::Whole {
+        kind: Kind::Request,
+        length: at,
+    })
 }
 
 /// Why there is no number.
@@ -315,12 +338,21 @@ fn number(bytes: &[u8], at: usize) -> Result<(usize, usize), NoNumber> {
 
 fn annotation(bytes: &[u8]) -> Result<Parsed, Stop> {
     let head = &bytes[..bytes.len().min(ANNOTATION_BYTES_MAX)];
-    match head.iter().position(|byte| *byte == b'\n') {
-        Some(last) if is_text(line_of(&head[..=last])) => {
-            Ok(Parsed::Annotation { length: last + 1 })
-        }
-        None if head.len() < ANNOTATION_BYTES_MAX && is_text(line_of(head)) => Err(Stop::Partial),
-        _ => Err(Stop::Damaged(Damage::Annotation)),
+    let end = head.iter().position(|byte| *byte == b'\n');
+    let line = line_of(&head[..end.map_or(head.len(), |end| end + 1)]);
+    if line.iter().any(u8::is_ascii_control) {
+        return Err(Stop::Damaged(Damage::Annotation));
+    }
+    match end {
+        Some(end) => match Annotation::parse(line) {
+            Ok(_) => Ok(Parsed::Whole {
+                kind: Kind::Annotation,
+                length: end + 1,
+            }),
+            Err(what) => Err(Stop::Damaged(what)),
+        },
+        None if head.len() < ANNOTATION_BYTES_MAX => Err(Stop::Partial),
+        None => Err(Stop::Damaged(Damage::Annotation)),
     }
 }
 
@@ -331,6 +363,157 @@ fn line_of(bytes: &[u8]) -> &[u8] {
     line.strip_suffix(b"\r").unwrap_or(line)
 }
 
-fn is_text(line: &[u8]) -> bool {
-    line.iter().all(|byte| !byte.is_ascii_control())
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The commands of `file` with their offsets, annotations with a `#`, and its end.
+    fn read(file: &[u8]) -> (Vec<(u64, String)>, Ending) {
+        let mut reader = Reader::new(file);
+        let mut seen = Vec::new();
+        loop {
+            match reader.read().unwrap() {
+                Item::Request(request) => {
+                    let words: Vec<_> = request.arguments().map(String::from_utf8_lossy).collect();
+                    seen.push((request.offset(), words.join(" ")));
+                }
+                Item::Annotation { offset, annotation } => {
+                    seen.push((offset, format!("#{annotation:?}")));
+                }
+                Item::End(ending) => {
+                    assert_eq!(reader.read().unwrap(), Item::End(ending.clone()));
+                    return (seen, ending);
+                }
+            }
+        }
+    }
+
+    const SET: &[u8] = b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$4\r\n\r\n*1\r\n";
+
+    fn end_of(file: &[u8]) -> Ending {
+        read(file).1
+    }
+
+    #[test]
+    fn requests_and_annotations_come_with_their_offsets() {
+        let file = [SET, b"#TS:12\r\n", b"*2\r\n$3\r\nDEL\r\n$0\r\n\r\n"].concat();
+        let (seen, ending) = read(&file);
+        let expected = [
+            (0, "SET k \r\n*1".to_owned()),
+            (
+                SET.len() as u64,
+                format!("#{:?}", Annotation::Other(b"TS:12")),
+            ),
+            (SET.len() as u64 + 8, "DEL ".to_owned()),
+        ];
+        assert_eq!(seen, expected);
+        assert_eq!(ending, Ending::Clean);
+        assert_eq!(read(b""), (Vec::new(), Ending::Clean));
+    }
+
+    #[test]
+    fn a_cut_is_told_at_the_record_that_it_cuts() {
+        let file = [SET, b"#TS:12\r\n", SET].concat();
+        let begins = [0, SET.len(), SET.len() + 8, file.len()];
+        for cut in 0..=file.len() {
+            let offset = begins
+                .iter()
+                .rfind(|begin| **begin <= cut)
+                .copied()
+                .unwrap();
+            let expected = match cut {
+                cut if cut == offset => Ending::Clean,
+                _ => Ending::Truncated {
+                    offset: offset as u64,
+                },
+            };
+            assert_eq!(end_of(&file[..cut]), expected, "{cut}");
+        }
+    }
+
+    #[test]
+    fn what_is_malformed_is_told_with_its_reason() {
+        let long = format!("#{}\r\n", "x".repeat(ANNOTATION_BYTES_MAX - 2));
+        for (bytes, what) in [
+            (&b"SET k v\r\n"[..], Damage::Start(b'S')),
+            (b"\r\n", Damage::Start(b'\r')),
+            (b"*0\r\n", Damage::Count),
+            (b"*-1\r\n", Damage::Count),
+            (b"*+1\r\n$1\r\n", Damage::Count),
+            (b"*\r\n", Damage::Count),
+            (b"*1\n$1\r\n", Damage::Count),
+            (b"*1\r$1\r\n", Damage::Count),
+            (b"*12345678901\r\n", Damage::Count),
+            (b"*1\r\n:1\r\n", Damage::Length),
+            (b"*1\r\n$-1\r\n", Damage::Length),
+            (b"*1\r\n$99999999999\r\n", Damage::Length),
+            (b"*1\r\n$4\r\nPINGED\r\n", Damage::Terminator),
+            (b"*1\r\n$4\r\nPING\rX", Damage::Terminator),
+            (b"*1\r\n*1\r\n$1\r\n", Damage::Length),
+            (b"#a\0b\r\n", Damage::Annotation),
+            (b"#QL:end\r\n", Damage::Mark),
+            (long.as_bytes(), Damage::Annotation),
+        ] {
+            let file = [SET, bytes].concat();
+            let offset = SET.len() as u64;
+            let shown = bytes.escape_ascii();
+            assert_eq!(end_of(&file), Ending::Damaged { offset, what }, "{shown}");
+        }
+    }
+
+    #[test]
+    fn the_longest_annotation_and_a_line_end_without_return_are_taken() {
+        let long = format!("#{}\r\n", "x".repeat(ANNOTATION_BYTES_MAX - 3));
+        assert_eq!(long.len(), ANNOTATION_BYTES_MAX);
+        assert_eq!(end_of(long.as_bytes()), Ending::Clean);
+        assert_eq!(end_of(b"#TS:1\n"), Ending::Clean);
+    }
+
+    #[test]
+    fn a_claim_that_hides_records_is_damage_and_not_a_cut() {
+        let claim = b"*2\r\n$3\r\nDEL\r\n$9999999999\r\nk\r\n";
+        assert_eq!(end_of(claim), Ending::Truncated { offset: 0 });
+        let expected = Ending::Damaged {
+            offset: 0,
+            what: Damage::Swallowed,
+        };
+        assert_eq!(end_of(&[claim, SET].concat()), expected);
+        let counted = [b"*9999999999\r\n", &SET[4..]].concat();
+        assert_eq!(end_of(&counted), Ending::Truncated { offset: 0 });
+    }
+
+    #[test]
+    fn unused_space_ends_a_file_and_a_hole_damages_it() {
+        let offset = SET.len() as u64;
+        let zeros = vec![0; 600_000];
+        let unused = |uncommitted_bytes| Ending::Unused {
+            offset,
+            uncommitted_bytes,
+        };
+        assert_eq!(end_of(&[SET, &zeros].concat()), unused(0));
+        assert_eq!(end_of(&[SET, b"\0"].concat()), unused(0));
+        let half = b"\x001\r\n$4\r\nPI";
+        assert_eq!(
+            end_of(&[SET, half, &zeros].concat()),
+            unused(half.len() as u64)
+        );
+        let hole = Ending::Damaged {
+            offset,
+            what: Damage::Hole,
+        };
+        assert_eq!(end_of(&[SET, &zeros, SET, &zeros].concat()), hole);
+        assert_eq!(end_of(&[SET, b"\0", SET].concat()), hole);
+    }
+
+    #[test]
+    fn a_record_larger_than_the_window_is_one_record() {
+        let value = "x".repeat(3_000_000);
+        let file = format!("*1\r\n$3000000\r\n{value}\r\n*1\r\n$4\r\nPING\r\n");
+        let mut reader = Reader::new(file.as_bytes());
+        match reader.read().unwrap() {
+            Item::Request(request) => assert!(request[0] == *value.as_bytes()),
+            other => panic!("{other:?}"),
+        }
+        assert_eq!(read(file.as_bytes()).0.len(), 2);
+    }
 }

@@ -40,6 +40,14 @@ pub enum Damage {
     /// EXEC without MULTI.
     #[error("EXEC without MULTI")]
     LoneExec,
+    /// A transaction that has damage in it; none of it may be applied.
+    #[error("the transaction that begins here is damaged at offset {at}: {what}")]
+    Transaction {
+        /// Where the damage is.
+        at: u64,
+        /// What it is.
+        what: Box<Damage>,
+    },
     /// The snapshot at the file's beginning cannot be used.
     #[error(transparent)]
     Snapshot(#[from] SnapshotFault),
