@@ -30,9 +30,11 @@ use parking_lot::RwLock;
 
 pub use notify::NotifyFlags;
 pub use observation::{GuardedAccess, Observation};
+pub(crate) use rewrite::quoted;
 pub use settings::{
     BindAddress, BindHost, ClientClass, LogLevel, Presence, Settings, SharedLogLevel, TcpPort,
 };
+pub(crate) use split::words as split_words;
 pub use supervision::Supervision;
 pub use value::{Kind, OutputLimit, Value};
 

@@ -297,7 +297,7 @@ fn memory(bytes: u64) -> String {
 }
 
 /// A text in quotes, so that it can be read back whatever it holds.
-fn quoted(text: &[u8]) -> Vec<u8> {
+pub(crate) fn quoted(text: &[u8]) -> Vec<u8> {
     let mut shown = vec![b'"'];
     for &byte in text {
         match byte {

@@ -6,10 +6,10 @@
 
 /// The quotes of a line do not pair, or something other than a blank follows a closing quote.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct UnbalancedQuotes;
+pub(crate) struct UnbalancedQuotes;
 
 /// Splits `line` into words; an empty line has none.
-pub(super) fn words(line: &[u8]) -> Result<Vec<Vec<u8>>, UnbalancedQuotes> {
+pub(crate) fn words(line: &[u8]) -> Result<Vec<Vec<u8>>, UnbalancedQuotes> {
     let mut rest = line;
     let mut words = Vec::new();
     loop {

@@ -4,6 +4,8 @@
 //! of one, [`rdb`] the keys of a snapshot. It knows nothing of the keyspace.
 
 pub mod annotation;
+pub mod file;
+mod lzf;
 pub mod manifest;
 pub mod rdb;
 pub mod reader;

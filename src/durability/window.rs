@@ -94,6 +94,19 @@ impl<R: Read> Window<R> {
         Ok(true)
     }
 
+    /// Moves on by `length` bytes and gives them; `None`, without moving, if the file ends before.
+    ///
+    /// # Errors
+    /// What the system says while it reads.
+    pub fn take(&mut self, length: usize) -> io::Result<Option<&[u8]>> {
+        if !self.fill(length)? {
+            return Ok(None);
+        }
+        let begin = self.start;
+        self.consume(length);
+        Ok(Some(&self.memory[begin..self.start]))
+    }
+
     fn make_room(&mut self) {
         if self.start > 0 {
             self.memory.copy_within(self.start..self.end, 0);

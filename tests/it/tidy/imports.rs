@@ -119,7 +119,10 @@ pub(super) const ARROWS: &[(&str, &[&str])] = &[
     // Scripts reach commands through a trait of their own.
     ("script", &["error", "resp::reply"]),
     // What outlives the process.
-    ("durability", &["error"]),
+    (
+        "durability",
+        &["config::quoted", "config::split_words", "error"],
+    ),
     // The ground floor.
     ("keyspace", &["clock"]),
     ("config", &["error", "glob"]),
