@@ -19,6 +19,7 @@ fn run() -> Result<(), CliError> {
         Invocation::Cluster(options) => program::serve_cluster(options),
         Invocation::Bench(options) => program::run_bench(&options),
         Invocation::Torture(options) => program::run_torture(&options),
+        Invocation::CheckJournal(options) => program::check_journal(&options),
         Invocation::Explain(options) => program::explain(&options),
         Invocation::Check(options) => {
             program::check(&options);

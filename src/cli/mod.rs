@@ -5,6 +5,7 @@
 //! clap's. Nothing here starts anything.
 
 mod bench;
+mod check_journal;
 mod page;
 mod torture;
 
@@ -16,8 +17,9 @@ use std::process;
 use clap::{CommandFactory, FromArgMatches};
 
 use crate::config::{Config, Loaded, REDIS_VERSION, TcpPort};
-use crate::error::{BenchError, ConfigError, StartupError, TortureError};
+use crate::error::{BenchError, ConfigError, JournalError, StartupError, TortureError};
 pub use bench::{BenchOptions, Format};
+pub use check_journal::{CheckJournalOptions, Repair};
 use page::{ClusterWords, ExplainWords, Mode, Page};
 pub use torture::TortureOptions;
 
@@ -39,6 +41,8 @@ pub enum Invocation {
     Torture(Box<TortureOptions>),
     /// Say how scripts would run.
     Explain(ExplainOptions),
+    /// Say where append-only files end, and cut them there.
+    CheckJournal(CheckJournalOptions),
     /// Print this text and be done.
     Print(String),
 }
@@ -107,6 +111,12 @@ pub enum CliError {
     /// Two clients held one lock at the same time.
     #[error("{0}")]
     Violation(String),
+    /// Append-only files cannot be checked.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// Append-only files are damaged, and were not mended.
+    #[error("{0}")]
+    DamagedJournal(String),
 }
 
 /// How the process ends.
@@ -140,7 +150,9 @@ impl CliError {
             | CliError::Bench(_)
             | CliError::WrongReplies(_)
             | CliError::Torture(_)
-            | CliError::Violation(_) => ExitCode::Failure,
+            | CliError::Violation(_)
+            | CliError::Journal(_)
+            | CliError::DamagedJournal(_) => ExitCode::Failure,
         }
     }
 }
@@ -163,7 +175,7 @@ pub fn parse(
     match (first, guise) {
         (Some("-v" | "-V" | "--version"), _) => Ok(Invocation::Print(guise.version())),
         (Some("-h" | "--help"), _)
-        | (Some("cluster" | "explain" | "bench" | "torture"), Guise::Quintlock) => {
+        | (Some("cluster" | "explain" | "bench" | "torture" | "check-journal"), Guise::Quintlock) => {
             parse_subcommand(&words)
         }
         (Some("--check-config"), _) => {
@@ -216,7 +228,7 @@ impl Guise {
                 Err(CliError::Usage(NO_SENTINEL.to_owned()))
             }
             name if name.starts_with("redis-check-") => Err(CliError::Usage(format!(
-                "{name} is not part of Quintlock: it writes no such files"
+                "{name} is not part of Quintlock (for append-only files use quintlock check-journal)"
             ))),
             name if name.starts_with("redis-server") => Ok(Guise::RedisServer),
             _ => Ok(Guise::Quintlock),
@@ -262,6 +274,7 @@ fn parse_subcommand(words: &[OsString]) -> Result<Invocation, CliError> {
             let options = words.into_options()?;
             Ok(Invocation::Torture(Box::new(options)))
         }
+        Some(Mode::CheckJournal(words)) => Ok(Invocation::CheckJournal(words.into_options())),
         Some(Mode::Explain(ExplainWords { files })) => {
             Ok(Invocation::Explain(ExplainOptions { files }))
         }
@@ -549,6 +562,7 @@ mod tests {
             &["quintlock", "cluster", "--help"],
             &["quintlock", "bench", "--help"],
             &["quintlock", "torture", "--help"],
+            &["quintlock", "check-journal", "--help"],
         ] {
             let help = printed(words);
             let long = help.lines().find(|line| line.len() > 100);

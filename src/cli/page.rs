@@ -10,6 +10,7 @@ use clap::{ArgAction, Args, Parser, Subcommand};
 use crate::config::setting::{self, Preset, Setting, Support};
 
 use super::bench::BenchWords;
+use super::check_journal::CheckJournalWords;
 use super::torture::TortureWords;
 
 /// The most instances that one process runs for `cluster`.
@@ -34,7 +35,8 @@ const INSTANCES_MAX: u16 = 64;
                       quintlock cluster [OPTIONS] [-- --SETTING VALUE...]\n       \
                       quintlock explain FILE...\n       \
                       quintlock bench [WORKLOAD]... [OPTIONS]\n       \
-                      quintlock torture [OPTIONS]",
+                      quintlock torture [OPTIONS]\n       \
+                      quintlock check-journal [--fix] PATH",
     before_long_help = EXAMPLES
 )]
 pub(super) struct Page {
@@ -56,7 +58,8 @@ Examples:
   quintlock cluster                          five servers for Redlock, ports 7001 to 7005
   quintlock explain unlock.lua               does this script run natively?
   quintlock bench cycle --pipeline 16        how many locks a second on port 6379?
-  quintlock torture --faults stop,delay      does mutual exclusion hold on five servers?";
+  quintlock torture --faults stop,delay      does mutual exclusion hold on five servers?
+  quintlock check-journal appendonlydir      are the append-only files whole?";
 
 #[derive(Subcommand)]
 pub(super) enum Mode {
@@ -64,6 +67,7 @@ pub(super) enum Mode {
     Explain(ExplainWords),
     Bench(BenchWords),
     Torture(TortureWords),
+    CheckJournal(CheckJournalWords),
 }
 
 /// Run independent servers for Redlock in one process

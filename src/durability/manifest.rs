@@ -17,7 +17,7 @@ use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::{Path, PathBuf};
 
 use crate::config::{quoted, split_words};
-use crate::error::{MANIFEST_LINE_BYTES_MAX, ManifestError, ManifestFault};
+use crate::error::{JournalError, MANIFEST_LINE_BYTES_MAX, ManifestError, ManifestFault};
 
 /// The files of one append-only directory.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -56,12 +56,18 @@ impl Manifest {
     ///
     /// # Errors
     /// What is wrong with it, or what the system says.
-    pub fn read(directory: &Path, stem: &str) -> Result<Option<Manifest>, ManifestError> {
+    pub fn read(directory: &Path, stem: &str) -> Result<Option<Manifest>, JournalError> {
         let path = directory.join(file_name(stem));
         match fs::read(&path) {
-            Ok(text) => Manifest::parse(&text).map(Some),
+            Ok(text) => match Manifest::parse(&text) {
+                Ok(manifest) => Ok(Some(manifest)),
+                Err(fault) => Err(JournalError::Manifest {
+                    path: path.display().to_string(),
+                    fault,
+                }),
+            },
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(ManifestError::system("read", &path, &error)),
+            Err(error) => Err(JournalError::system("read", &path, &error)),
         }
     }
 
@@ -149,14 +155,14 @@ impl Manifest {
     ///
     /// # Errors
     /// What the system says.
-    pub fn write(&self, directory: &Path, stem: &str) -> Result<(), ManifestError> {
+    pub fn write(&self, directory: &Path, stem: &str) -> Result<(), JournalError> {
         let path = directory.join(file_name(stem));
         let temporary = directory.join(format!("temp-{}", file_name(stem)));
         let written = write_synced(&temporary, &self.text());
-        written.map_err(|error| ManifestError::system("write", &temporary, &error))?;
+        written.map_err(|error| JournalError::system("write", &temporary, &error))?;
         fs::rename(&temporary, &path)
-            .map_err(|error| ManifestError::system("replace", &path, &error))?;
-        sync_directory(directory).map_err(|error| ManifestError::system("sync", directory, &error))
+            .map_err(|error| JournalError::system("replace", &path, &error))?;
+        sync_directory(directory).map_err(|error| JournalError::system("sync", directory, &error))
     }
 
     /// The file with all keys of one moment.

@@ -4,9 +4,12 @@
 //! of one, [`rdb`] the keys of a snapshot. It knows nothing of the keyspace.
 
 pub mod annotation;
+pub mod check;
 pub mod file;
+pub mod lock;
 mod lzf;
 pub mod manifest;
+pub mod mend;
 pub mod rdb;
 pub mod reader;
 mod tail;

@@ -3,6 +3,7 @@
 //! Each is a part of one line: the caller names the file and the offset before it.
 
 use std::io;
+use std::path::Path;
 
 /// Why bytes of an append-only file are no records.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -106,6 +107,37 @@ pub enum ManifestError {
     /// It names no file.
     #[error("the manifest is empty")]
     Empty,
+}
+
+/// Why the files of an append-only directory cannot be used, checked or mended.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum JournalError {
+    /// The list of files is wrong.
+    #[error("{path}: {fault} (name one file of the directory to check it alone)")]
+    Manifest {
+        /// The manifest.
+        path: String,
+        /// What is wrong with it.
+        fault: ManifestError,
+    },
+    /// A directory that is none of append-only files.
+    #[error("{path} has no manifest (name the directory of the append-only files, or one file)")]
+    NoManifest {
+        /// The directory.
+        path: String,
+    },
+    /// A directory of several servers.
+    #[error("{path} has several manifests (name one of them)")]
+    Manifests {
+        /// The directory.
+        path: String,
+    },
+    /// Somebody writes there.
+    #[error("{path} is locked: a server runs on this directory (stop it first)")]
+    Locked {
+        /// The lock file.
+        path: String,
+    },
     /// The system denies it.
     #[error("cannot {what} {path}: {reason}")]
     System {
@@ -144,14 +176,10 @@ pub enum ManifestFault {
     Order,
 }
 
-impl ManifestError {
+impl JournalError {
     /// The system's refusal of `what` on `path`.
-    pub(crate) fn system(
-        what: &'static str,
-        path: &std::path::Path,
-        error: &io::Error,
-    ) -> ManifestError {
-        ManifestError::System {
+    pub(crate) fn system(what: &'static str, path: &Path, error: &io::Error) -> JournalError {
+        JournalError::System {
             what,
             path: path.display().to_string(),
             reason: error.to_string(),

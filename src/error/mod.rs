@@ -24,7 +24,7 @@ use std::fmt;
 pub use bench::BenchError;
 pub use command::CommandError;
 pub use config::{ConfigError, LineError};
-pub use journal::{Damage, ManifestError, ManifestFault, SnapshotFault};
+pub use journal::{Damage, JournalError, ManifestError, ManifestFault, SnapshotFault};
 pub use protocol::{AdmissionError, ProtocolError};
 pub use quoted::Quoted;
 pub use script::ScriptError;

@@ -1,6 +1,7 @@
 //! The program's modes: what `main` runs.
 
 mod bench;
+mod check_journal;
 mod daemon;
 mod log;
 mod signals;
@@ -24,6 +25,7 @@ use signals::Signals;
 use supervision::Supervisor;
 
 pub use bench::run as run_bench;
+pub use check_journal::run as check_journal;
 pub use torture::run as run_torture;
 
 /// Serves until a signal or SHUTDOWN ends it.

@@ -19,6 +19,7 @@ pub(super) const ARROWS: &[(&str, &[&str])] = &[
             "clock",
             "cluster",
             "config",
+            "durability",
             "error",
             "script::native",
             "server",

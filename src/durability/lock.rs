@@ -1,0 +1,64 @@
+//! One process for one append-only directory.
+//!
+//! Who writes a journal holds a lock (`flock`) on the file `lock` beside it. The system gives it
+//! back when the process ends, however it ends, so no start is ever refused for a dead server.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
+
+use crate::error::JournalError;
+
+/// The file's name in the append-only directory.
+pub const LOCK_FILE: &str = "lock";
+
+/// The right to change an append-only directory, until it is dropped.
+#[derive(Debug)]
+pub struct DirectoryLock {
+    _file: File,
+}
+
+impl DirectoryLock {
+    /// Takes the lock of `directory`, whose lock file is made if it is not there.
+    ///
+    /// # Errors
+    /// Another process has it, or what the system says.
+    pub fn take(directory: &Path) -> Result<DirectoryLock, JournalError> {
+        let path = directory.join(LOCK_FILE);
+        // Whoever holds the file must not lose what others wrote into it.
+        let opened = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(&path);
+        let file = opened.map_err(|error| JournalError::system("open", &path, &error))?;
+        lock(file, path)
+    }
+
+    /// Takes the lock of `directory` if it has a lock file: none is made where no server of this
+    /// kind ever was.
+    ///
+    /// # Errors
+    /// Another process has it, or what the system says.
+    pub fn take_if_present(directory: &Path) -> Result<Option<DirectoryLock>, JournalError> {
+        let path = directory.join(LOCK_FILE);
+        match File::open(&path) {
+            Ok(file) => lock(file, path).map(Some),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(JournalError::system("open", &path, &error)),
+        }
+    }
+}
+
+fn lock(file: File, path: PathBuf) -> Result<DirectoryLock, JournalError> {
+    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(DirectoryLock { _file: file }),
+        Err(Errno::WOULDBLOCK) => Err(JournalError::Locked {
+            path: path.display().to_string(),
+        }),
+        Err(error) => Err(JournalError::system("lock", &path, &io::Error::from(error))),
+    }
+}
