@@ -22,10 +22,17 @@ pub struct AppendOnlyFile<R> {
 
 enum Stage<R> {
     Snapshot(Box<Snapshot<R>>),
-    Requests(Transactions<R>),
+    Requests(Box<Transactions<R>>),
     Damaged(Ending),
     /// Only while one stage becomes the next.
     Changing,
+}
+
+impl<R: Read> Stage<R> {
+    fn requests(window: Window<R>) -> Stage<R> {
+        let reader = Reader::continuing(window);
+        Stage::Requests(Box::new(Transactions::new(reader)))
+    }
 }
 
 /// What [`AppendOnlyFile::read`] gives.
@@ -60,7 +67,7 @@ impl<R: Read> AppendOnlyFile<R> {
                 Err(error) => Stage::Damaged(damaged_at(0, error)?),
             }
         } else {
-            Stage::Requests(Transactions::new(Reader::continuing(window)))
+            Stage::requests(window)
         };
         Ok(AppendOnlyFile { stage })
     }
@@ -96,8 +103,7 @@ impl<R: Read> AppendOnlyFile<R> {
     fn leave_snapshot(&mut self) {
         let stage = std::mem::replace(&mut self.stage, Stage::Changing);
         if let Stage::Snapshot(snapshot) = stage {
-            let reader = Reader::continuing(snapshot.into_window());
-            self.stage = Stage::Requests(Transactions::new(reader));
+            self.stage = Stage::requests(snapshot.into_window());
         }
     }
 }

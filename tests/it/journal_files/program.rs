@@ -17,7 +17,7 @@ fn check(words: &[&str], directory: &Path) -> (Option<i32>, String, String) {
         stderr,
     } = run(&[&["check-journal"], words].concat());
     let prefix = format!("{}/", text(directory));
-    let plain = |bytes| String::from_utf8(bytes).unwrap().replace(&prefix, "");
+    let plain = |bytes| String::from_utf8(bytes).expect("text").replace(&prefix, "");
     (
         status.code(),
         plain(stdout),
@@ -29,11 +29,11 @@ fn check(words: &[&str], directory: &Path) -> (Option<i32>, String, String) {
 fn listed(increments: &[&[u8]]) -> Directory {
     let directory = Directory::new();
     let base = fixture("redis-7/appendonly.aof.2.base.rdb");
-    fs::copy(base, directory.file("a.1.base.rdb")).unwrap();
+    fs::copy(base, directory.file("a.1.base.rdb")).expect("the base can be copied");
     let mut manifest = "file a.1.base.rdb seq 1 type b\n".to_owned();
     for (number, bytes) in (1..).zip(increments) {
         let name = format!("a.{number}.incr.aof");
-        fs::write(directory.file(&name), bytes).unwrap();
+        fs::write(directory.file(&name), bytes).expect("a file can be written");
         manifest += &format!("file {name} seq {number} type i\n");
     }
     directory.write("a.manifest", &manifest);

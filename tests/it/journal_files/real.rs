@@ -85,15 +85,16 @@ fn check_aof(binary: &Path, path: &Path) -> Output {
 fn listed(increments: &[&[u8]]) -> (Directory, PathBuf) {
     let directory = Directory::new();
     let append = directory.file("appendonlydir");
-    fs::create_dir(&append).unwrap();
+    fs::create_dir(&append).expect("a new directory");
     let mut manifest = Manifest::default();
     let base = manifest.replace_base("appendonly.aof", BaseFormat::Aof, 1);
-    fs::write(base.path(&append), record("SET base v")).unwrap();
+    fs::write(base.path(&append), record("SET base v")).expect("a file can be written");
     for bytes in increments {
         let part = manifest.add_increment("appendonly.aof");
-        fs::write(part.path(&append), bytes).unwrap();
+        fs::write(part.path(&append), bytes).expect("a file can be written");
     }
-    manifest.write(&append, "appendonly.aof").unwrap();
+    let written = manifest.write(&append, "appendonly.aof");
+    written.expect("the manifest can be written");
     (directory, append)
 }
 

@@ -77,7 +77,7 @@ fn directories_of_redis_and_valkey_are_read() {
 
 /// Valkey writes commands as clients do.
 fn upper_command(line: &str) -> String {
-    let (command, rest) = line.split_once(' ').unwrap();
+    let (command, rest) = line.split_once(' ').unwrap_or((line, ""));
     format!("{} {rest}", command.to_ascii_uppercase())
 }
 
