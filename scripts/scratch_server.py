@@ -148,7 +148,7 @@ class ScratchServer:
 
     def arguments(self):
         """What the command is given: the port alone is heard, and nothing is saved."""
-        return ["--port", str(self.port), "--bind", "127.0.0.1", "--save", ""]
+        return ["--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
 
     def wait_until_ready(self):
         give_up_at = time.monotonic() + READY_SECONDS

@@ -7,7 +7,7 @@
 #   start_server "$port" "$quintlock" --port "$port"  # waits until it accepts; its pid is in STARTED_PID
 #   stop_server "$STARTED_PID"
 #
-# A server runs in $SCRATCH, a directory that is gone when the script ends; its log is $SCRATCH/PORT.log. Every server
+# A server runs in $SCRATCH/PORT, which is gone when the script ends; its log is $SCRATCH/PORT.log. Every server
 # that still runs at the end is stopped, whatever ended the script. Needs bash, python3 and, to build, cargo.
 
 readonly READY_SECONDS=10
@@ -53,11 +53,12 @@ is_accepting() {
     (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null
 }
 
-# Starts the command that follows the port, in $SCRATCH, and waits until it accepts on the port.
+# Starts the command that follows the port, in a directory of its own, and waits until it accepts on the port.
 start_server() {
     local port=$1 log=$SCRATCH/$1.log deadline=$((SECONDS + READY_SECONDS))
     shift
-    (cd "$SCRATCH" && exec "$@" </dev/null >"$log" 2>&1) &
+    mkdir -p "$SCRATCH/$port"
+    (cd "$SCRATCH/$port" && exec "$@" </dev/null >"$log" 2>&1) &
     STARTED_PID=$!
     RUNNING[$STARTED_PID]=1
     until is_accepting "$port"; do

@@ -57,6 +57,15 @@ impl BootTime {
         u64::try_from(span_us.div_ceil(1000)).unwrap_or(u64::MAX)
     }
 
+    /// This point `micros` microseconds later, or earlier: not before boot. A far point stays.
+    pub fn moved_by(self, micros: i128) -> BootTime {
+        if self.micros() >= FAR {
+            return self;
+        }
+        let moved_us = i128::from(self.micros()) + micros;
+        BootTime::from_wide(u128::try_from(moved_us).unwrap_or(0))
+    }
+
     fn wide_micros(self) -> u128 {
         match self.micros() {
             far if far >= FAR => u128::from(far - FAR) * 1000,
@@ -80,6 +89,58 @@ impl BootTime {
 /// Milliseconds since 1970 by the wall clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct UnixMillis(pub i64);
+
+/// How far the wall clock is ahead of the boot clock, at one moment: what a deadline means to
+/// somebody who has only a wall clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WallOffset {
+    micros: i128,
+}
+
+impl WallOffset {
+    /// The offset at which the two clocks show these times.
+    pub fn between(boot: BootTime, unix_us: i64) -> WallOffset {
+        WallOffset {
+            micros: i128::from(unix_us) - i128::from(boot.micros()),
+        }
+    }
+
+    /// The wall time of `deadline`, rounded up: whoever trusts it waits a little longer.
+    #[inline]
+    pub fn to_unix(self, deadline: BootTime) -> UnixMillis {
+        // Numbers of twice the size take ten times as long to divide.
+        if let Ok(offset_us) = i64::try_from(self.micros)
+            && let Some(unix_us) = i64::try_from(deadline.micros())
+                .ok()
+                .and_then(|deadline_us| deadline_us.checked_add(offset_us))
+            && unix_us < i64::MAX - 999
+        {
+            return UnixMillis((unix_us + 999).div_euclid(1000));
+        }
+        let deadline_us = i128::try_from(deadline.wide_micros()).unwrap_or(i128::MAX);
+        let unix_ms = (deadline_us + self.micros + 999).div_euclid(1000);
+        UnixMillis(i64::try_from(unix_ms).unwrap_or(i64::MAX))
+    }
+
+    /// How many microseconds later a moment is on a boot clock with the offset `other` than on one
+    /// with this offset.
+    pub fn ahead_of(self, other: WallOffset) -> i128 {
+        self.micros - other.micros
+    }
+
+    /// The boot time of a wall time; one before boot becomes the boot itself.
+    pub fn from_unix(self, unix: UnixMillis) -> BootTime {
+        let boot_us = i128::from(unix.0) * 1000 - self.micros;
+        BootTime::from_wide(u128::try_from(boot_us).unwrap_or(0))
+    }
+}
+
+/// Names this boot of the machine; `None` where the system does not tell, and boots cannot be told
+/// apart.
+pub fn boot_id() -> Option<String> {
+    let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+    Some(id.trim().to_owned())
+}
 
 /// Where times come from.
 #[derive(Debug)]
@@ -154,6 +215,12 @@ impl Clock {
     /// Microseconds since 1970 by the wall clock, for TIME and for people.
     pub fn unix_micros(&self) -> i64 {
         self.read().unix_us
+    }
+
+    /// Both clocks now.
+    pub fn boot_and_unix_micros(&self) -> (BootTime, i64) {
+        let reading = self.read();
+        (BootTime::from_micros(reading.boot_us), reading.unix_us)
     }
 
     /// The wall time at which `deadline` falls, as seen now.
@@ -306,6 +373,22 @@ mod tests {
                 assert_eq!(clock.to_unix(clock.from_unix(unix)), unix);
             }
         }
+    }
+
+    #[test]
+    fn an_offset_brings_a_deadline_back_and_never_earlier() {
+        let (boot, unix_us) = Clock::manual().boot_and_unix_micros();
+        let offset = WallOffset::between(boot, unix_us);
+        for micros in [1_000_000, 1_000_001, 1_999_999, 1 << 50] {
+            let deadline = BootTime::from_micros(micros);
+            let back = offset.from_unix(offset.to_unix(deadline));
+            assert!((deadline.micros()..deadline.micros() + 1000).contains(&back.micros()));
+        }
+        assert_eq!(
+            offset.from_unix(UnixMillis(i64::MIN)),
+            BootTime::from_micros(0)
+        );
+        assert_eq!(offset.to_unix(BootTime::MAX), UnixMillis(i64::MAX));
     }
 
     #[test]

@@ -23,7 +23,7 @@ impl Cluster {
     /// # Errors
     /// A setting is wrong, or the system has no ports or threads.
     pub fn start(count: usize, options: &Options) -> Result<Cluster, StartupError> {
-        let configs = (0..count).map(|_| options.config());
+        let configs = (1..=count).map(|number| options.config(Some(number)));
         Cluster::start_with(configs.collect::<Result<_, _>>()?, || options.clock())
     }
 

@@ -3,8 +3,8 @@
 //! An instance shares nothing with another one but threads; five of them in one process are as
 //! independent as five processes, their clock aside. It knows no sockets.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use smallvec::SmallVec;
@@ -14,6 +14,7 @@ use crate::client::{Client, Clients};
 use crate::clock::{BootTime, Clock};
 use crate::config::{ClientClass, Config, NotifyFlags};
 use crate::contention::Contention;
+use crate::durability::Keeper;
 use crate::gate::Gate;
 use crate::keyspace::{Change, Class, Keyspace, Observer};
 use crate::latency::Latency;
@@ -35,7 +36,7 @@ pub struct Instance {
     /// The settings.
     pub config: Config,
     /// The time.
-    pub clock: Clock,
+    pub clock: Arc<Clock>,
     /// The keys.
     pub keyspace: Keyspace,
     /// Who may touch them.
@@ -62,6 +63,8 @@ pub struct Instance {
     pub monitors: Monitors,
     /// Who must wait.
     pub pause: Pause,
+    /// Who keeps what was granted beyond the process, if anybody.
+    pub keeper: OnceLock<Arc<Keeper>>,
     /// When it started.
     pub started: BootTime,
     /// The port it listens on, 0 for none: known once it does.
@@ -122,13 +125,14 @@ impl Instance {
             monitors: Monitors::default(),
             pause: Pause::default(),
             tcp_port: AtomicU32::new(0),
+            keeper: OnceLock::new(),
             next_client_id: AtomicU64::new(1),
             is_stopping: AtomicBool::new(false),
             stopping: Notify::new(),
             changed_settings: Notify::new(),
             timers: Notify::new(),
             config,
-            clock,
+            clock: Arc::new(clock),
             pubsub,
             watches,
             notifications,
@@ -154,6 +158,9 @@ impl Instance {
             .set_backlog_limit(settings.output_limit(ClientClass::PubSub));
         self.contention
             .set_records_max(settings.lock_contention_entries());
+        if let Some(keeper) = self.keeper.get() {
+            keeper.set_rewrite_limits(settings.durability.rewrite_limits());
+        }
         self.changed_settings.notify_waiters();
     }
 

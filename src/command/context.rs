@@ -33,6 +33,10 @@ pub struct Context<'a> {
     pub paused: Option<Paused>,
     /// Whether MONITOR must hear of the commands.
     pub monitoring: Monitoring,
+    /// For how many milliseconds nothing is granted yet.
+    pub loading_ms: Option<u64>,
+    /// Whether the disk does not take what is granted.
+    pub is_disk_failing: bool,
     /// A run of a command that takes this long is looked at: for SLOWLOG, LATENCY and MONITOR.
     pub notable: Duration,
     is_latency_tracked: bool,
@@ -91,7 +95,10 @@ impl<'a> Context<'a> {
         } else {
             Monitoring::Off
         };
+        let keeper = instance.keeper.get();
         Context {
+            loading_ms: keeper.and_then(|keeper| keeper.loading_ms(now)),
+            is_disk_failing: keeper.is_some_and(|keeper| keeper.is_failing()),
             paused: instance.pause.at(now),
             monitoring,
             notable: notable(instance, monitoring),

@@ -5,7 +5,7 @@ use crate::command::{
     Access, Caller, CommandResult, Context, Monitoring, Outcome, debug, observe, scripting,
     transaction,
 };
-use crate::error::{CommandError, Quoted};
+use crate::error::{CommandError, KeeperError, Quoted};
 use crate::pause::Paused;
 use crate::resp::Protocol;
 use crate::resp::reply::Reply;
@@ -23,7 +23,10 @@ pub fn run_named(ctx: &mut Context<'_>, named: Option<&'static Row>, request: &[
         Err(error) => return refuse(ctx, request, error),
     };
     ctx.session.client.note_command(row);
-    let is_plain = ctx.session.is_plain() && ctx.access != Access::Busy && ctx.paused.is_none();
+    let is_plain = ctx.session.is_plain()
+        && ctx.access != Access::Busy
+        && ctx.paused.is_none()
+        && ctx.loading_ms.is_none();
     if !is_plain && ctx.caller == Caller::Client {
         if let Err(error) = admit(ctx, row) {
             return refuse(ctx, request, error);
@@ -83,10 +86,29 @@ fn call_handler(ctx: &mut Context<'_>, row: &'static Row, request: &[&[u8]]) -> 
     if row.scope == Scope::Whole && ctx.access == Access::Beside {
         return Ok(Outcome::NeedsWhole);
     }
+    if ctx.is_disk_failing && row.flags.has(Flags::WRITE) && !only_removes(row) {
+        return Err(disk_failing(ctx));
+    }
     match row.run {
         Some(run) => run(ctx, request),
         None => Err(unknown_subcommand(row, request)),
     }
+}
+
+/// Whether the command may run though nothing can be kept: a release that a restart forgets makes a
+/// lock live longer, a grant that it forgets gives a lock away.
+fn only_removes(row: &Row) -> bool {
+    matches!(
+        row.name,
+        "del" | "unlink" | "getdel" | "delex" | "delifeq" | "flushdb" | "flushall"
+    )
+}
+
+#[cold]
+fn disk_failing(ctx: &Context<'_>) -> CommandError {
+    let keeper = ctx.instance.keeper.get();
+    let reason = keeper.map_or_else(String::new, |keeper| keeper.failure());
+    KeeperError::DiskFailing { reason }.into()
 }
 
 fn is_failure(result: &CommandResult) -> bool {
@@ -145,6 +167,12 @@ fn admit(ctx: &Context<'_>, row: &Row) -> Result<(), CommandError> {
     if session.protocol == Protocol::Resp2 && session.is_subscribed() && !runs_while_subscribed(row)
     {
         return Err(CommandError::NotWhileSubscribed { command: row.name });
+    }
+    if let Some(rest_ms) = ctx.loading_ms
+        && !row.flags.has(Flags::LOADING)
+    {
+        let seconds = rest_ms.div_ceil(1000);
+        return Err(KeeperError::Loading { seconds }.into());
     }
     if ctx.access == Access::Busy && !row.flags.has(Flags::ALLOW_BUSY) {
         return Err(CommandError::Busy);

@@ -7,14 +7,13 @@
 use super::setting::Change::{AtRuntime, AtStart, Protected};
 use super::setting::Support::{Inert, NotHonoured, Refused};
 use super::setting::{Setting, Support};
-use super::table::{ACCESS, COUNT, LONG_COUNT, PORT};
+use super::table::{ACCESS, COUNT, LONG_COUNT, MEMORY, PORT};
 use super::value::Kind::{
     self, Choice, Choices, FileName, Integer, MemoryOrPercent, OomScores, Primary, SavePoints,
     Switch, Text,
 };
 
-const AOF_OFF: Support = NotHonoured("nothing is kept on disk, a restart begins empty");
-const AOF: Support = Inert("there is no append-only file");
+const AOF: Support = Inert("the append-only file is written in our own way");
 const SNAPSHOT_OFF: Support = NotHonoured("no snapshots are taken, a restart begins empty");
 const SNAPSHOTS: Support = Inert("there are no snapshots");
 const REPLICA: Support =
@@ -44,10 +43,6 @@ const PROCESS: Support = Inert("what is served does not depend on it");
 const NO_WATCHDOG: Support = NotHonoured("there is no watchdog");
 const OLD_LUA: Support = NotHonoured("the removed parts of the Lua interface stay removed");
 
-const MEMORY: Kind = Kind::Memory {
-    min: 0,
-    max: i64::MAX as u64,
-};
 const MEMORY_SOME: Kind = Kind::Memory {
     min: 1,
     max: i64::MAX as u64,
@@ -119,18 +114,11 @@ pub(super) const DROPPED_STATEMENTS: [&str; 3] = [
 /// See the module. One row a line, so that the columns can be compared.
 #[rustfmt::skip]
 pub(super) const ACCEPTED: &[Setting] = &[
-    Setting::new("appendonly", Switch, "no", AtRuntime, AOF_OFF),
     Setting::new("aof-disable-auto-gc", Switch, "no", AtRuntime, AOF),
-    Setting::new("aof-load-truncated", Switch, "yes", AtRuntime, AOF),
     Setting::new("aof-rewrite-incremental-fsync", Switch, "yes", AtRuntime, AOF),
     Setting::new("aof-timestamp-enabled", Switch, "no", AtRuntime, AOF),
     Setting::new("aof-use-rdb-preamble", Switch, "yes", AtRuntime, AOF),
     Setting::new("aof_rewrite_cpulist", Text, "", AtStart, AOF),
-    Setting::new("appenddirname", FileName("appenddirname can't be a path, just a dirname"), "appendonlydir", AtStart, AOF),
-    Setting::new("appendfilename", FileName("appendfilename can't be a path, just a filename"), "appendonly.aof", AtStart, AOF),
-    Setting::new("appendfsync", Choice(&["everysec", "always", "no"]), "everysec", AtRuntime, AOF),
-    Setting::new("auto-aof-rewrite-min-size", MEMORY, "67108864", AtRuntime, AOF),
-    Setting::new("auto-aof-rewrite-percentage", COUNT, "100", AtRuntime, AOF),
     Setting::new("no-appendfsync-on-rewrite", Switch, "no", AtRuntime, AOF),
     Setting::new("save", SavePoints, "", AtRuntime, SNAPSHOT_OFF),
     Setting::new("bgsave_cpulist", Text, "", AtStart, SNAPSHOTS),

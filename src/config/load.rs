@@ -12,10 +12,12 @@ use std::path::{self, Path, PathBuf};
 
 use super::accepted::{STATEMENTS, Statement};
 use super::arguments::{self, StandardInput};
+use super::durability::DurabilityMode;
 use super::file::{Line, Origin, Reader};
 use super::password::is_default_user;
 use super::rewrite::reason_of;
 use super::setting::{self, Setting, Slot, Support};
+use super::typed::Table;
 use super::value::{Kind, Value};
 use super::{Config, Loaded};
 use crate::error::ConfigError;
@@ -125,6 +127,7 @@ impl Draft {
         self.resolve_directory()?;
         self.check_users()?;
         let asked = self.values.clone();
+        self.settle_durability();
         for (i, setting) in setting::all().enumerate() {
             let Some(line) = &self.given[i] else { continue };
             if let Support::Inert(why) = setting.support {
@@ -169,6 +172,27 @@ impl Draft {
             *text = real.into_os_string().into_encoded_bytes();
         }
         Ok(())
+    }
+
+    /// `durability` wins over the two settings of Redis, which show what it means.
+    fn settle_durability(&mut self) {
+        let slots = ["durability", "appendonly", "appendfsync"]
+            .map(|name| setting::find(name.as_bytes()).map(|(slot, ..)| slot.0));
+        let [Some(durability), Some(appendonly), Some(appendfsync)] = slots else {
+            return;
+        };
+        let table = Table(&self.values);
+        let mode = if self.given[durability].is_none() && self.given[appendonly].is_some() {
+            let appendfsync = table.choice("appendfsync");
+            DurabilityMode::of_redis(table.switch("appendonly"), appendfsync)
+        } else {
+            DurabilityMode::parse(table.choice("durability"))
+        };
+        self.values[durability] = Value::Choices(vec![mode.name()]);
+        self.values[appendonly] = Value::Switch(mode != DurabilityMode::None);
+        if let Some(word) = mode.appendfsync() {
+            self.values[appendfsync] = Value::Choices(vec![word]);
+        }
     }
 
     /// The default user may be as `requirepass` makes it, and no other.

@@ -7,6 +7,7 @@
 
 mod accepted;
 mod arguments;
+mod durability;
 mod file;
 mod load;
 mod notify;
@@ -28,6 +29,7 @@ use std::path::PathBuf;
 
 use parking_lot::RwLock;
 
+pub use durability::{Durability, DurabilityMode};
 pub use notify::NotifyFlags;
 pub use observation::{GuardedAccess, Observation};
 pub(crate) use rewrite::quoted;
@@ -41,6 +43,7 @@ pub use value::{Kind, OutputLimit, Value};
 use crate::error::{CommandError, ConfigError, Quoted, SettingError, StartupError};
 use crate::glob::{self, Case};
 use setting::{Change, Display, Setting, Slot, Support};
+use typed::Table;
 
 /// The Redis version that clients are told: which commands and replies they can count on.
 pub const REDIS_VERSION: &str = "7.2.4";
@@ -97,15 +100,27 @@ impl Config {
         load::load(words, standard_input)
     }
 
-    /// This configuration for another server of the same process.
+    /// This configuration for another server of the same process, the `number`th of several.
     ///
     /// # Errors
     /// More than 16 addresses.
-    pub fn sibling(&self, bind: &str, port: TcpPort) -> Result<Config, StartupError> {
+    pub fn sibling(
+        &self,
+        bind: &str,
+        port: TcpPort,
+        number: Option<usize>,
+    ) -> Result<Config, StartupError> {
         let mut values = self.values.read().clone();
+        let journal = Table(&values).text("appenddirname");
+        let journal = String::from_utf8_lossy(journal).into_owned();
         for (name, words) in [
             ("bind", bind.to_owned()),
             ("port", port.number().to_string()),
+            // Each has a journal of its own.
+            (
+                "appenddirname",
+                number.map_or(journal.clone(), |number| format!("{journal}-{number}")),
+            ),
         ] {
             if let Some((slot, setting, _)) = setting::find(name.as_bytes()) {
                 let value = setting.kind.parse(&[words.as_bytes()], &values[slot.0]);

@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64};
 
 use parking_lot::RwLock;
 
+use super::durability::Durability;
 use super::notify::NotifyFlags;
 use super::observation::{GuardedAccess, Observation};
 use super::supervision::Supervision;
@@ -44,6 +45,8 @@ pub struct Settings {
     pub observation: Observation,
     /// `dir`: where the program goes at its start, as the system spells it.
     pub dir: Option<PathBuf>,
+    /// What outlives the process.
+    pub durability: Durability,
     /// `daemonize`
     pub daemonize: bool,
     /// `pidfile`
@@ -160,6 +163,7 @@ impl Settings {
             debug_command: GuardedAccess::parse(table.choice("enable-debug-command")),
             observation: Observation::default(),
             dir: path(table.text("dir")),
+            durability: Durability::new(&table),
             daemonize: table.switch("daemonize"),
             pidfile: path(table.text("pidfile")),
             supervised: Supervision::parse(table.choice("supervised")),
@@ -174,6 +178,7 @@ impl Settings {
         let table = Table(values);
         let runtime = &self.runtime;
         self.observation.refresh(&table);
+        self.durability.refresh(&table);
         runtime
             .busy_reply_threshold_ms
             .store(table.long_count("busy-reply-threshold"), Relaxed);
@@ -374,6 +379,6 @@ impl LogLevel {
     }
 }
 
-fn path(text: &[u8]) -> Option<PathBuf> {
+pub(super) fn path(text: &[u8]) -> Option<PathBuf> {
     (!text.is_empty()).then(|| PathBuf::from(OsStr::from_bytes(text)))
 }

@@ -4,6 +4,7 @@
 //! are those of Redis 7.0 unless the text says that they are ours. Rows are in the order of
 //! CONFIG GET.
 
+use super::durability::DurabilityMode;
 use super::setting::Change::{AtRuntime, AtStart, Protected};
 use super::setting::Support::Honoured;
 use super::setting::{Preset, Setting};
@@ -19,6 +20,12 @@ pub(super) const COUNT: Kind = Kind::Integer {
 pub(super) const LONG_COUNT: Kind = Kind::Integer {
     min: 0,
     max: i64::MAX,
+};
+
+/// An amount of memory that a signed number holds.
+pub(super) const MEMORY: Kind = Kind::Memory {
+    min: 0,
+    max: i64::MAX as u64,
 };
 
 /// A TCP port.
@@ -38,6 +45,55 @@ pub(super) const ACCESS: Kind = Kind::Choice(&["no", "yes", "local"]);
 
 /// See the module.
 pub(super) const HONOURED: &[Setting] = &[
+    Setting::new(
+        "aof-load-truncated",
+        Kind::Switch,
+        "yes",
+        AtStart,
+        Honoured("whether a journal that ends inside of a record is taken without that record"),
+    ),
+    Setting::new(
+        "appenddirname",
+        Kind::FileName("appenddirname can't be a path, just a dirname"),
+        "appendonlydir",
+        AtStart,
+        Honoured("the directory of the journal, in `dir`"),
+    ),
+    Setting::new(
+        "appendfilename",
+        Kind::FileName("appendfilename can't be a path, just a filename"),
+        "appendonly.aof",
+        AtStart,
+        Honoured("how the names of the journal's files begin"),
+    ),
+    Setting::new(
+        "appendfsync",
+        Kind::Choice(&["everysec", "always", "no"]),
+        "everysec",
+        AtStart,
+        Honoured("with `appendonly yes`: which `durability` is meant, `no` is `guard`"),
+    ),
+    Setting::new(
+        "appendonly",
+        Kind::Switch,
+        "no",
+        AtStart,
+        Honoured("whether there is a journal, if `durability` is not given; `no` is `none`"),
+    ),
+    Setting::new(
+        "auto-aof-rewrite-min-size",
+        MEMORY,
+        "67108864",
+        AtRuntime,
+        Honoured("bytes from which the journal is written anew when it has grown"),
+    ),
+    Setting::new(
+        "auto-aof-rewrite-percentage",
+        COUNT,
+        "100",
+        AtRuntime,
+        Honoured("by how many percent the journal must have grown to be written anew; 0 for never"),
+    ),
     Setting::new(
         "bind",
         Kind::Words { max: 16 },
@@ -90,6 +146,23 @@ pub(super) const HONOURED: &[Setting] = &[
         "16",
         AtStart,
         Honoured("how many databases SELECT can choose from"),
+    ),
+    Setting::new(
+        "durability",
+        Kind::Choice(&DurabilityMode::NAMES),
+        "guard",
+        AtStart,
+        Honoured(
+            "our own: what a restart keeps; `guard` waits after a crash of the machine, `always` and \
+             `everysec` sync the journal, `none` writes nothing",
+        ),
+    ),
+    Setting::new(
+        "guard-max",
+        Kind::Integer { min: 1, max: i32::MAX as i64 },
+        "3600",
+        AtStart,
+        Honoured("our own: seconds up to which `guard` keeps a lock's time after a crash of the machine"),
     ),
     Setting::new(
         "enable-debug-command",

@@ -1,17 +1,38 @@
-//! What outlives the process: the append-only files, as Redis 7 lays them out.
+//! What outlives the process: the journal of all changes, and the lease horizon.
 //!
-//! The lower half reads: [`manifest`] knows which files there are, [`reader`] gives the records
-//! of one, [`rdb`] the keys of a snapshot. It knows nothing of the keyspace.
+//! The *journal* is an append-only file as Redis 7 lays it out: [`manifest`] knows which files
+//! there are, [`reader`] gives the records of one, [`rdb`] the keys of a snapshot. Changes are
+//! appended under the locks of their shards and are in the page cache before a reply leaves, so a
+//! killed process loses nothing.
+//!
+//! The *horizon* is for a machine that crashes: no lock that was granted ends later than it says,
+//! and it is on the disk before a grant that passes it is answered. After a crash nothing is
+//! granted until it has passed.
 
 pub mod annotation;
 pub mod check;
 pub mod file;
+mod horizon;
+mod journal;
+mod keeper;
 pub mod lock;
 mod lzf;
 pub mod manifest;
+mod mapping;
 pub mod mend;
 pub mod rdb;
 pub mod reader;
+mod record;
+mod replay;
+mod restore;
+mod rewrite;
+mod serve;
 mod tail;
 pub mod transactions;
 pub mod window;
+
+pub use keeper::{Keeper, Ticket};
+pub use restore::{Loaded, Store};
+pub use rewrite::RewriteState;
+
+use crate::config::DurabilityMode as Mode;

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::{Quoted, ScriptError, SettingError, StartupError};
+use super::{KeeperError, Quoted, ScriptError, SettingError, StartupError};
 
 /// A command that failed. Its `Display` is the reply line without the leading `-`.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -339,6 +339,9 @@ pub enum CommandError {
         "BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE."
     )]
     Busy,
+    /// Nothing is granted that a restart would forget.
+    #[error(transparent)]
+    Keeper(#[from] KeeperError),
     /// SCRIPT KILL while no script runs.
     #[error("NOTBUSY No scripts in execution right now.")]
     NotBusy,

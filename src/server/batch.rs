@@ -46,6 +46,22 @@ type Ran = (Box<Session>, Outcome);
 impl<S> Connection<S> {
     /// Runs the requests in `bytes`; replies go to `out`. Tells how many bytes are done with.
     pub(super) fn run(&mut self, bytes: &[u8], parser: &mut Parser, out: &mut Vec<u8>) -> usize {
+        let lost = self.lost();
+        let done = self.run_requests(bytes, parser, out);
+        if self.lost() != lost {
+            // What a full disk did not take must not look granted.
+            out.clear();
+            self.state = State::Closed;
+        }
+        done
+    }
+
+    /// How many changes the journal could not take.
+    fn lost(&self) -> u64 {
+        self.instance.keeper.get().map_or(0, |keeper| keeper.lost())
+    }
+
+    fn run_requests(&mut self, bytes: &[u8], parser: &mut Parser, out: &mut Vec<u8>) -> usize {
         let mut done = 0;
         loop {
             let (consumed, next) = self.run_beside_others(&bytes[done..], parser, out);
@@ -157,7 +173,9 @@ impl<S> Connection<S> {
         let fiber = Fiber::new(move || {
             let request: Vec<&[u8]> = request.iter().map(Vec::as_slice).collect();
             let mut ctx = Context::new(&instance, &mut session, Access::Whole);
+            let group = instance.keeper.get().map(|keeper| keeper.group());
             let outcome = dispatch::run(&mut ctx, &request);
+            drop(group);
             drop(ctx);
             (session, outcome)
         });

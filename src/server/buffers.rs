@@ -6,6 +6,7 @@
 use std::cell::RefCell;
 
 use crate::client::Backlog;
+use crate::durability::Ticket;
 use crate::resp::request::Parser;
 
 /// Bytes read at once.
@@ -26,6 +27,8 @@ pub(super) struct Unrun {
 pub(super) struct Unsent {
     pub(super) bytes: Vec<u8>,
     pub(super) backlog: Backlog,
+    /// What must be on the disk before they are sent.
+    pub(super) ticket: Option<Ticket>,
 }
 
 /// The buffers of a thread.

@@ -304,6 +304,7 @@ impl<S: Socket> Connection<S> {
     /// Sends `write`; what the socket does not take now is kept.
     fn send(&mut self, task: &mut Task<'_>, write: &mut Vec<u8>) -> io::Result<()> {
         let mut sent = 0;
+        self.hold_until_kept(!write.is_empty());
         while self.unsent.is_none() && sent < write.len() {
             match Pin::new(&mut self.socket).poll_write(task, &write[sent..])? {
                 Poll::Ready(bytes) => sent += bytes,
@@ -346,6 +347,12 @@ impl<S: Socket> Connection<S> {
         let Some(unsent) = &mut self.unsent else {
             return Poll::Ready(Ok(()));
         };
+        if let (Some(ticket), Some(keeper)) = (unsent.ticket, self.instance.keeper.get()) {
+            if !keeper.poll(ticket, task.waker()) {
+                return Poll::Pending;
+            }
+            unsent.ticket = None;
+        }
         let mut sent = 0;
         while sent < unsent.bytes.len() {
             match Pin::new(&mut self.socket).poll_write(task, &unsent.bytes[sent..]) {
@@ -368,8 +375,17 @@ impl<S> Connection<S> {
         let result = reply(self, &mut unsent.bytes);
         if !unsent.bytes.is_empty() {
             self.unsent = Some(unsent);
+            self.hold_until_kept(true);
         }
         result
+    }
+
+    /// Replies that come `now` may have to wait until what they tell of is on the disk.
+    fn hold_until_kept(&mut self, now: bool) {
+        let keeper = self.instance.keeper.get().filter(|_| now);
+        if let Some(ticket) = keeper.and_then(|keeper| keeper.ticket()) {
+            self.unsent.get_or_insert_default().ticket = Some(ticket);
+        }
     }
 }
 

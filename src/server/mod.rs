@@ -5,6 +5,7 @@ mod buffers;
 pub mod connection;
 mod expiry;
 mod idle;
+mod keeper;
 mod listener;
 mod lookahead;
 mod options;
@@ -26,6 +27,7 @@ use crate::instance::Instance;
 
 pub use options::Options;
 
+use keeper::KeeperThread;
 use listener::Listeners;
 use tasks::{TaskGuard, Tasks};
 use workers::Workers;
@@ -38,6 +40,7 @@ const STOP_WAIT: Duration = Duration::from_secs(5);
 pub struct Server {
     instance: Arc<Instance>,
     addresses: Vec<SocketAddr>,
+    keeper: Option<KeeperThread>,
     expiry: Option<JoinHandle<()>>,
     tasks: Tasks,
     /// Dropped last: the tasks run on them.
@@ -50,7 +53,7 @@ impl Server {
     /// # Errors
     /// A setting is wrong, or the system has no port or thread.
     pub fn start(options: &Options) -> Result<Server, StartupError> {
-        Server::start_with(options.config()?, options.clock())
+        Server::start_with(options.config(None)?, options.clock())
     }
 
     /// Starts a server with threads of its own.
@@ -81,6 +84,7 @@ impl Server {
             instance.tcp_port.store(u32::from(port), Ordering::Relaxed);
             instance.config.note_chosen_port(port);
         }
+        let keeper = keeper::restore(&instance)?;
         let (tasks, guard) = Tasks::new();
         listeners.accept(&instance, &workers, &guard);
         free_lua_at_the_end(&instance, &workers, &guard);
@@ -88,6 +92,7 @@ impl Server {
         Ok(Server {
             instance,
             addresses,
+            keeper,
             expiry: None,
             tasks,
             _workers: workers,
@@ -155,6 +160,9 @@ impl Drop for Server {
         }
         if !self.tasks.wait(STOP_WAIT) {
             tracing::warn!("some connections did not end in time");
+        }
+        if let Some(keeper) = self.keeper.take() {
+            keeper.end();
         }
     }
 }

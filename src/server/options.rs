@@ -54,9 +54,17 @@ impl Options {
         self
     }
 
-    pub(crate) fn config(&self) -> Result<Config, StartupError> {
-        let loaded = Config::load(&self.settings, &mut std::io::empty())?;
-        loaded.config.sibling(LOOPBACK, TcpPort::SystemChosen)
+    /// The configuration of a server, or of the `number`th of several.
+    pub(crate) fn config(&self, number: Option<usize>) -> Result<Config, StartupError> {
+        let mut settings = self.settings.clone();
+        let asks = |name: &str| self.settings.iter().any(|word| word == name);
+        if !asks("--durability") && !asks("--appendonly") {
+            // A server inside of a program is for tests first: it leaves nothing behind.
+            settings.extend(["--durability".into(), "none".into()]);
+        }
+        let loaded = Config::load(&settings, &mut std::io::empty())?;
+        let port = TcpPort::SystemChosen;
+        loaded.config.sibling(LOOPBACK, port, number)
     }
 
     pub(crate) fn clock(&self) -> Clock {

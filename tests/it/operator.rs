@@ -5,7 +5,6 @@ use std::net::SocketAddr;
 use std::os::linux::net::SocketAddrExt as _;
 use std::os::unix::net::{SocketAddr as UnixAddress, UnixDatagram};
 use std::process::{Command, Stdio};
-use std::sync::mpsc;
 
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 
@@ -108,6 +107,7 @@ fn supervised(socket: &UnixDatagram, name: &str) {
         .set_read_timeout(Some(REPLY_WAIT))
         .expect("a limit above zero");
     let port = free_port().to_string();
+    let place = Directory::new();
     let mut child = program(&[
         "--bind",
         "127.0.0.1",
@@ -116,6 +116,7 @@ fn supervised(socket: &UnixDatagram, name: &str) {
         "--supervised",
         "auto",
     ])
+    .current_dir(&place.0)
     .env("NOTIFY_SOCKET", name)
     .stdout(Stdio::null())
     .spawn()
@@ -253,14 +254,12 @@ fn a_link_in_the_place_of_redis_server_is_one() {
     let port = free_port();
     let mut child = Command::new(directory.file("redis-server"))
         .args(["--bind", "127.0.0.1", "--port", &port.to_string()])
+        .current_dir(&directory.0)
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
     let out = child.stdout.take().unwrap();
-    let running = Running {
-        child,
-        lines: mpsc::channel().1,
-    };
+    let running = Running::adopt(child, Directory::new());
     let mut line = String::new();
     std::io::BufRead::read_line(&mut std::io::BufReader::new(out), &mut line).unwrap();
     assert!(line.contains(READY), "{line}");

@@ -6,7 +6,6 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::Stdio;
-use std::sync::mpsc;
 
 use rustix::process::Signal;
 
@@ -169,7 +168,9 @@ fn a_setting_on_the_command_line_that_is_no_setting_is_named() {
 #[test]
 fn a_lone_dash_reads_settings_from_standard_input() {
     let port = free_port();
+    let place = Directory::new();
     let mut child = program(&["-", "--databases", "3"])
+        .current_dir(&place.0)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
@@ -178,10 +179,7 @@ fn a_lone_dash_reads_settings_from_standard_input() {
     write!(input, "bind 127.0.0.1\nport {port}\ndatabases 7\n").unwrap();
     drop(input);
     let mut out = BufReader::new(child.stdout.take().expect("its output is piped"));
-    let mut running = Running {
-        child,
-        lines: mpsc::channel().1,
-    };
+    let mut running = Running::adopt(child, place);
     let mut line = String::new();
     out.read_line(&mut line).unwrap();
     assert!(line.contains(READY), "{line}");

@@ -226,7 +226,7 @@ fn the_settings_of_the_start_are_typed() {
 #[test]
 fn a_chosen_port_is_shown() {
     let config = Config::default()
-        .sibling("127.0.0.1 ::1", TcpPort::SystemChosen)
+        .sibling("127.0.0.1 ::1", TcpPort::SystemChosen, None)
         .unwrap();
     assert_eq!(shown(&config, "port"), "0");
     config.note_chosen_port(40_000);
@@ -236,7 +236,7 @@ fn a_chosen_port_is_shown() {
     let addresses = "a ".repeat(17);
     assert!(
         Config::default()
-            .sibling(addresses.trim(), TcpPort::Closed)
+            .sibling(addresses.trim(), TcpPort::Closed, None)
             .is_err()
     );
 }

@@ -17,15 +17,18 @@ use super::service::eventually;
 
 pub(crate) const READY: &str = "Ready to accept connections on ";
 
-/// The program, running. It is killed when it is dropped.
+/// The program, running in a directory of its own. It is killed when it is dropped.
 pub(crate) struct Running {
     pub(crate) child: Child,
     pub(crate) lines: mpsc::Receiver<String>,
+    _place: Directory,
 }
 
 impl Running {
     pub(crate) fn start<A: AsRef<OsStr>>(arguments: &[A]) -> Running {
+        let place = Directory::new();
         let mut child = program(arguments)
+            .current_dir(&place.0)
             .stdout(Stdio::piped())
             .stderr(Stdio::inherit())
             .spawn()
@@ -37,7 +40,20 @@ impl Running {
                 let _ = sender.send(line);
             }
         });
-        Running { child, lines }
+        Running {
+            child,
+            lines,
+            _place: place,
+        }
+    }
+
+    /// A child that was started otherwise, and whose lines are read by the caller, if at all.
+    pub(crate) fn adopt(child: Child, place: Directory) -> Running {
+        Running {
+            child,
+            lines: mpsc::channel().1,
+            _place: place,
+        }
     }
 
     pub(crate) fn line(&self) -> String {

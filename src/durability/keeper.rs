@@ -1,0 +1,341 @@
+//! Who keeps what an instance grants: the journal, the horizon, and the replies that wait for them.
+//!
+//! Commands tell it of changes under the locks of their shards; one thread of its own
+//! ([`Keeper::serve`]) gets space, syncs and promises. A reply whose grant outruns the promise, or
+//! that must be on the disk first, waits for a [`Ticket`].
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::task::Waker;
+
+use parking_lot::{Condvar, Mutex};
+
+use super::Mode;
+use super::horizon::Horizon;
+use super::journal::Journal;
+use super::lock::DirectoryLock;
+use super::rewrite::Rewriting;
+use crate::clock::{BootTime, Clock};
+use crate::keyspace::{KeyChange, KeyState, Recorder};
+
+/// A promise reaches so far beyond the grant that asked for it. The next one is written when less
+/// than [`MARGIN_US`] of it is left: with locks of one length, every 6 s.
+pub(super) const AHEAD_US: u64 = 10_000_000;
+const MARGIN_US: u64 = 4_000_000;
+
+/// See the module's text.
+pub struct Keeper {
+    pub(super) mode: Mode,
+    pub(super) clock: Arc<Clock>,
+    pub(super) boot_id: Arc<str>,
+    pub(super) directory: PathBuf,
+    pub(super) journal: Mutex<Journal>,
+    pub(super) horizon: Mutex<Horizon>,
+    pub(super) rewriting: Rewriting,
+    pub(super) marks: Marks,
+    pub(super) bell: Bell,
+    /// Held by whoever syncs, so that a rewrite does not take the file away meanwhile.
+    pub(super) syncing: Mutex<()>,
+    pub(super) waiters: Mutex<Vec<Waker>>,
+    /// What the disk did last.
+    pub(super) failure: Mutex<String>,
+    /// Locked for as long as this server runs.
+    pub(super) _lock: DirectoryLock,
+}
+
+/// What has come to pass, read without a lock.
+#[derive(Default)]
+pub(super) struct Marks {
+    /// Bytes that were ever appended.
+    pub(super) appended: AtomicU64,
+    /// How many of them are on the disk.
+    pub(super) synced: AtomicU64,
+    /// The latest deadline that was granted beyond `renew_us`, in boot microseconds.
+    pub(super) wanted_us: AtomicU64,
+    /// The horizon that is on the disk.
+    pub(super) promised_us: AtomicU64,
+    /// A later deadline calls for another promise.
+    pub(super) renew_us: AtomicU64,
+    /// Until when nothing is granted after a crash; 0 for now.
+    pub(super) loading_until_us: AtomicU64,
+    /// The longest lock that a promise is made for, in microseconds.
+    pub(super) guard_max_us: AtomicU64,
+    /// The disk has no space, or cannot be written to.
+    pub(super) is_failing: AtomicBool,
+    /// Changes that could not be appended.
+    pub(super) lost: AtomicU64,
+    /// Grants that no promise covers.
+    pub(super) unguarded: AtomicU64,
+    pub(super) journal_syncs: AtomicU64,
+    pub(super) horizon_syncs: AtomicU64,
+    /// Whether the horizon must be written though nothing has asked for it.
+    pub(super) is_first_promise_due: AtomicBool,
+}
+
+/// Wakes the thread.
+#[derive(Default)]
+pub(super) struct Bell {
+    state: Mutex<BellState>,
+    rung: Condvar,
+}
+
+#[derive(Default)]
+struct BellState {
+    is_rung: bool,
+    is_stopping: bool,
+}
+
+/// Changes that are appended as one when it is dropped.
+pub struct Group<'a> {
+    keeper: &'a Keeper,
+}
+
+/// What a reply waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ticket {
+    /// A horizon that reaches this far.
+    Promised(u64),
+    /// So many bytes on the disk.
+    Synced(u64),
+}
+
+impl Keeper {
+    /// What the replies to everything that has run so far must wait for.
+    #[inline]
+    pub fn ticket(&self) -> Option<Ticket> {
+        match self.mode {
+            Mode::Guard | Mode::EverySec => {
+                let wanted = self.marks.wanted_us.load(Ordering::SeqCst);
+                let promised = self.marks.promised_us.load(Ordering::SeqCst);
+                (wanted > promised).then_some(Ticket::Promised(wanted))
+            }
+            Mode::Always => {
+                let appended = self.marks.appended.load(Ordering::SeqCst);
+                if appended <= self.marks.synced.load(Ordering::SeqCst) {
+                    return None;
+                }
+                self.bell.ring();
+                Some(Ticket::Synced(appended))
+            }
+            Mode::None => None,
+        }
+    }
+
+    pub(super) fn is_reached(&self, ticket: Ticket) -> bool {
+        match ticket {
+            Ticket::Promised(until_us) => self.marks.promised_us.load(Ordering::SeqCst) >= until_us,
+            Ticket::Synced(bytes) => self.marks.synced.load(Ordering::SeqCst) >= bytes,
+        }
+    }
+
+    /// Tells whether `ticket` is reached; if not, `waker` is woken when it may be.
+    pub fn poll(&self, ticket: Ticket, waker: &Waker) -> bool {
+        if self.is_reached(ticket) {
+            return true;
+        }
+        self.waiters.lock().push(waker.clone());
+        // What was reached before the waker stood there has woken nobody.
+        self.is_reached(ticket)
+    }
+
+    pub(super) fn wake_waiters(&self) {
+        let waiters = std::mem::take(&mut *self.waiters.lock());
+        for waker in waiters {
+            waker.wake();
+        }
+    }
+
+    /// What is appended until this is dropped is one. For who has the keyspace alone.
+    pub fn group(&self) -> Group<'_> {
+        self.journal.lock().begin_group();
+        Group { keeper: self }
+    }
+
+    /// For how many milliseconds nothing is granted yet; `None` for as soon as asked.
+    #[inline]
+    pub fn loading_ms(&self, now: BootTime) -> Option<u64> {
+        match self.marks.loading_until_us.load(Ordering::Relaxed) {
+            0 => None,
+            until_us => {
+                let rest_ms = now.millis_until(BootTime::from_micros(until_us));
+                (rest_ms > 0).then_some(rest_ms)
+            }
+        }
+    }
+
+    /// Whether the disk does not do what it should.
+    #[inline]
+    pub fn is_failing(&self) -> bool {
+        self.marks.is_failing.load(Ordering::Relaxed)
+    }
+
+    /// What it does instead.
+    pub fn failure(&self) -> String {
+        self.failure.lock().clone()
+    }
+
+    /// How many changes could not be appended.
+    #[inline]
+    pub fn lost(&self) -> u64 {
+        self.marks.lost.load(Ordering::Relaxed)
+    }
+
+    /// `auto-aof-rewrite-percentage` and `auto-aof-rewrite-min-size`.
+    pub fn set_rewrite_limits(&self, (percentage, min_bytes): (u64, u64)) {
+        self.rewriting.set_limits(percentage, min_bytes);
+    }
+
+    /// Notes what has become of a change, while the journal is locked.
+    #[inline]
+    fn appended(&self, journal: &Journal, result: io::Result<()>) {
+        if let Err(error) = result {
+            self.lose(&error);
+        }
+        // Nobody else writes it: the journal is locked.
+        let before = self.marks.appended.load(Ordering::Relaxed);
+        self.marks
+            .appended
+            .store(journal.total(), Ordering::Release);
+        let is_first =
+            self.mode == Mode::EverySec && before == self.marks.synced.load(Ordering::SeqCst);
+        if is_first || journal.wants_attention() || self.rewriting.is_due(journal.length()) {
+            self.bell.ring();
+        }
+    }
+
+    #[cold]
+    fn lose(&self, error: &io::Error) {
+        self.marks.lost.fetch_add(1, Ordering::SeqCst);
+        self.fail(error);
+    }
+
+    /// Notes that the disk does not do what it should.
+    pub(super) fn fail(&self, error: &io::Error) {
+        *self.failure.lock() = error.to_string();
+        if !self.marks.is_failing.swap(true, Ordering::SeqCst) {
+            tracing::warn!(
+                "cannot write to {}: {error}; locks are refused until it is possible again, \
+                 releases and reads go on",
+                self.directory.display()
+            );
+        }
+    }
+
+    /// A key has this deadline now: is it promised to be kept?
+    #[inline]
+    fn guard(&self, deadline: Option<BootTime>, now: BootTime) {
+        let is_guarded = deadline.is_some_and(|deadline| {
+            deadline.micros() <= self.marks.renew_us.load(Ordering::SeqCst)
+        });
+        if !is_guarded && self.mode != Mode::Always {
+            self.want(deadline, now);
+        }
+    }
+
+    #[cold]
+    fn want(&self, deadline: Option<BootTime>, now: BootTime) {
+        let guard_max_us = self.marks.guard_max_us.load(Ordering::SeqCst);
+        let limit_us = now.micros() + guard_max_us;
+        let wanted_us = match deadline.map(BootTime::micros) {
+            Some(deadline_us) if deadline_us <= limit_us => deadline_us,
+            beyond => {
+                if self.marks.unguarded.fetch_add(1, Ordering::Relaxed) == 0 {
+                    tracing::warn!(
+                        "a key lives longer than guard-max ({} s) or for ever: durability {} may \
+                         forget it when the machine crashes, only `always` does not (said once)",
+                        guard_max_us / 1_000_000,
+                        self.mode.name(),
+                    );
+                }
+                if beyond.is_none() {
+                    return;
+                }
+                limit_us
+            }
+        };
+        if wanted_us > self.marks.renew_us.load(Ordering::SeqCst) {
+            self.marks.wanted_us.fetch_max(wanted_us, Ordering::SeqCst);
+            self.bell.ring();
+        }
+    }
+
+    /// Notes what the horizon on the disk says.
+    pub(super) fn note_promise(&self, until_us: u64) {
+        self.marks.promised_us.store(until_us, Ordering::SeqCst);
+        let renew_us = until_us.saturating_sub(MARGIN_US);
+        self.marks.renew_us.store(renew_us, Ordering::SeqCst);
+    }
+}
+
+impl Drop for Group<'_> {
+    fn drop(&mut self) {
+        let mut journal = self.keeper.journal.lock();
+        let ended = journal.end_group();
+        self.keeper.appended(&journal, ended);
+    }
+}
+
+impl Recorder for Arc<Keeper> {
+    fn changed(&self, changes: &[KeyChange<'_>], now: BootTime) {
+        let mut journal = self.journal.lock();
+        let result = journal.append(changes, now, &self.clock);
+        self.appended(&journal, result);
+        drop(journal);
+        for change in changes {
+            match change.state {
+                KeyState::Set(_, deadline) | KeyState::Deadline(deadline) => {
+                    self.guard(deadline, now);
+                }
+                KeyState::Gone => {}
+            }
+        }
+    }
+
+    fn flushed(&self, database: usize) {
+        let mut journal = self.journal.lock();
+        let result = journal.append_flush(database);
+        self.appended(&journal, result);
+    }
+
+    fn swapped(&self, first: usize, second: usize) {
+        let mut journal = self.journal.lock();
+        // A snapshot with some databases from before and some from after is none.
+        self.rewriting.spoil();
+        let result = journal.append_swap(first, second);
+        self.appended(&journal, result);
+    }
+}
+
+impl Bell {
+    pub(super) fn ring(&self) {
+        let mut state = self.state.lock();
+        if !state.is_rung {
+            state.is_rung = true;
+            self.rung.notify_one();
+        }
+    }
+
+    pub(super) fn stop(&self) {
+        self.state.lock().is_stopping = true;
+        self.rung.notify_one();
+    }
+
+    /// Sleeps until it is rung, or for `rest`; tells whether there is more to come.
+    pub(super) fn wait(&self, rest: Option<std::time::Duration>) -> bool {
+        let mut state = self.state.lock();
+        while !state.is_rung && !state.is_stopping {
+            match rest {
+                None => self.rung.wait(&mut state),
+                Some(rest) => {
+                    if self.rung.wait_for(&mut state, rest).timed_out() {
+                        break;
+                    }
+                }
+            }
+        }
+        state.is_rung = false;
+        !state.is_stopping
+    }
+}

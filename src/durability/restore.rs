@@ -1,0 +1,425 @@
+//! The start: what the files hold goes into the keyspace, and what they do not hold any more
+//! decides how long nothing may be granted.
+
+use std::fs::{self, File};
+use std::io::{self, BufReader};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use parking_lot::Mutex;
+
+use super::file::{AppendOnlyFile, Entry};
+use super::horizon::{Found, Horizon, Promise};
+use super::journal::Ahead;
+use super::keeper::{Bell, Keeper, Marks};
+use super::lock::DirectoryLock;
+use super::manifest::{Manifest, Part};
+use super::reader::{Ending, Request};
+use super::replay::Replay;
+use super::rewrite::{Rewriting, TEMPORARY};
+use crate::clock::{self, BootTime, Clock};
+use crate::config::Durability;
+use crate::error::{Damage, JournalError, RestoreError};
+use crate::keyspace::Keyspace;
+
+/// The files of a server that is not running yet.
+pub struct Store<'a> {
+    settings: &'a Durability,
+    lock: DirectoryLock,
+    manifest: Manifest,
+    horizon: Horizon,
+    found: Found,
+}
+
+/// The files, once they are read.
+pub struct Loaded<'a> {
+    store: Store<'a>,
+    boot_id: Arc<str>,
+    /// The increment that is appended to, and the bytes of it that are good.
+    last: Part,
+    length: u64,
+    others_bytes: u64,
+    wait: Wait,
+    /// How many keys there were.
+    pub keys: u64,
+}
+
+/// Why nothing is granted at first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wait {
+    No,
+    Until(BootTime),
+}
+
+/// How the reading of all files ended.
+struct Ended {
+    length: u64,
+    others_bytes: u64,
+    is_clean: bool,
+}
+
+impl<'a> Store<'a> {
+    /// Opens the directory, which is made if it is not there, and keeps others out.
+    ///
+    /// # Errors
+    /// Another server is there, or the system denies something.
+    pub fn open(settings: &'a Durability) -> Result<Store<'a>, RestoreError> {
+        let directory = &settings.directory;
+        let denied = |what: &'static str| {
+            move |error: io::Error| RestoreError::system(what, directory, &error)
+        };
+        fs::create_dir_all(directory).map_err(denied("make the directory"))?;
+        let lock = DirectoryLock::take(directory).map_err(|fault| match fault {
+            JournalError::Locked { .. } => RestoreError::Locked(directory.clone()),
+            fault => RestoreError::Files {
+                directory: directory.clone(),
+                fault,
+            },
+        })?;
+        remove_unfinished(directory).map_err(denied("tidy up"))?;
+        let manifest =
+            Manifest::read(directory, &settings.stem).map_err(|fault| RestoreError::Files {
+                directory: directory.clone(),
+                fault,
+            })?;
+        let (horizon, found) = Horizon::open(directory).map_err(denied("open the horizon in"))?;
+        Ok(Store {
+            manifest: manifest.unwrap_or_default(),
+            settings,
+            lock,
+            horizon,
+            found,
+        })
+    }
+
+    /// Fills the keyspace. `apply` runs a request that a journal of this server does not have; it
+    /// tells what is wrong with it.
+    ///
+    /// # Errors
+    /// A file cannot be read, or is damaged.
+    pub fn load(
+        mut self,
+        keyspace: &Keyspace,
+        clock: &Clock,
+        apply: &mut dyn FnMut(&Request<'_>) -> Result<(), String>,
+    ) -> Result<Loaded<'a>, RestoreError> {
+        let boot_id: Arc<str> = clock::boot_id()
+            .unwrap_or_else(|| "unknown".to_owned())
+            .into();
+        let mut replay = Replay::new(keyspace, clock, apply);
+        let ended = self.read_files(&mut replay, &boot_id)?;
+        replay.end(&boot_id);
+        let (is_known, is_same_boot) = (replay.is_ours(), replay.is_of(&boot_id));
+        let keys = replay.keys();
+        self.forget_history()?;
+        let wait = self.wait(&ended, is_known, is_same_boot, &boot_id, clock.now());
+        let last = match self.manifest.increments().last() {
+            Some(last) => last.clone(),
+            None => {
+                let first = self.manifest.add_increment(&self.settings.stem);
+                self.write_manifest()?;
+                first
+            }
+        };
+        Ok(Loaded {
+            boot_id,
+            last,
+            length: ended.length,
+            others_bytes: ended.others_bytes,
+            wait,
+            keys,
+            store: self,
+        })
+    }
+
+    fn read_files(
+        &mut self,
+        replay: &mut Replay<'_>,
+        boot_id: &str,
+    ) -> Result<Ended, RestoreError> {
+        let parts: Vec<Part> = self.manifest.parts().cloned().collect();
+        let mut ended = Ended {
+            length: 0,
+            others_bytes: 0,
+            is_clean: false,
+        };
+        for (left, part) in (1..=parts.len()).rev().zip(&parts) {
+            let path = part.path(&self.settings.directory);
+            let failed = |error: io::Error| RestoreError::system("read", &path, &error);
+            let file = File::open(&path).map_err(failed)?;
+            let bytes = file.metadata().map_err(failed)?.len();
+            let ending = read_file(BufReader::new(file), &path, replay)?;
+            let is_last = left == 1;
+            let good = self.accept(&ending, &path, is_last, replay, boot_id)?;
+            let length = good.unwrap_or(bytes);
+            let is_appended_to = self.manifest.increments().last() == Some(part);
+            if is_appended_to {
+                ended.length = length;
+                ended.is_clean = replay.has_ended_in_peace();
+            } else {
+                ended.others_bytes += length;
+            }
+        }
+        Ok(ended)
+    }
+
+    /// Up to where a file is good; the whole of it if there is nothing to cut.
+    fn accept(
+        &self,
+        ending: &Ending,
+        path: &Path,
+        is_last: bool,
+        replay: &Replay<'_>,
+        boot_id: &str,
+    ) -> Result<Option<u64>, RestoreError> {
+        let shown = path.display();
+        match ending {
+            Ending::Clean => Ok(None),
+            Ending::Unused { offset, .. } => Ok(Some(*offset)),
+            Ending::Truncated { offset } if is_last && self.settings.takes_truncated => {
+                tracing::warn!(
+                    "{shown} ends inside of a record at offset {offset}, which is left out"
+                );
+                Ok(Some(*offset))
+            }
+            Ending::Truncated { offset } => Err(RestoreError::Truncated {
+                path: path.to_owned(),
+                offset: *offset,
+            }),
+            // Pages that a crash has kept from the disk; the horizon covers what they granted.
+            Ending::Damaged {
+                offset,
+                what: Damage::Hole,
+            } if is_last && replay.is_ours() && !replay.is_of(boot_id) => {
+                tracing::warn!(
+                    "{shown} has lost pages when the machine crashed: what is behind offset \
+                     {offset} is left out"
+                );
+                Ok(Some(*offset))
+            }
+            Ending::Damaged { offset, what } => Err(RestoreError::Damaged {
+                path: path.to_owned(),
+                offset: *offset,
+                what: what.clone(),
+            }),
+        }
+    }
+
+    /// How long nothing may be granted.
+    fn wait(
+        &self,
+        ended: &Ended,
+        is_known: bool,
+        is_same_boot: bool,
+        boot_id: &str,
+        now: BootTime,
+    ) -> Wait {
+        let longest = now.after_millis(self.settings.guard_max_s.saturating_mul(1000));
+        match &self.found {
+            Found::Promise(promise) => {
+                let has_lost_end = self.has_lost_end(promise, ended.length);
+                if ended.is_clean && !has_lost_end {
+                    return Wait::No;
+                }
+                if promise.boot_id != boot_id {
+                    let rest_us = promise.until_us.saturating_sub(promise.written_us);
+                    return until(now.micros() + rest_us, now);
+                }
+                if is_same_boot && !has_lost_end {
+                    return Wait::No;
+                }
+                until(promise.until_us, now)
+            }
+            Found::Damaged | Found::Nothing if is_known && !is_same_boot && !ended.is_clean => {
+                tracing::warn!(
+                    "the horizon in {} is {}: nothing is granted for guard-max",
+                    self.settings.directory.display(),
+                    if self.found == Found::Nothing {
+                        "missing"
+                    } else {
+                        "damaged"
+                    },
+                );
+                Wait::Until(longest)
+            }
+            Found::Damaged | Found::Nothing => Wait::No,
+        }
+    }
+
+    /// Whether the journal was longer when the promise was made.
+    fn has_lost_end(&self, promise: &Promise, length: u64) -> bool {
+        let named = |part: &&Part| part.name.to_string_lossy() == promise.journal;
+        match self.manifest.increments().last() {
+            Some(last) if named(&last) => length < promise.journal_bytes,
+            Some(last) => {
+                let number = number_of(&promise.journal);
+                number.is_none_or(|number| number > last.number)
+            }
+            None => true,
+        }
+    }
+
+    fn forget_history(&mut self) -> Result<(), RestoreError> {
+        let history = self.manifest.take_history();
+        if history.is_empty() {
+            return Ok(());
+        }
+        for part in history {
+            let _ = fs::remove_file(part.path(&self.settings.directory));
+        }
+        self.write_manifest()
+    }
+
+    fn write_manifest(&self) -> Result<(), RestoreError> {
+        let Durability {
+            directory, stem, ..
+        } = self.settings;
+        let written = self.manifest.write(directory, stem);
+        written.map_err(|fault| RestoreError::Files {
+            directory: directory.clone(),
+            fault,
+        })
+    }
+}
+
+impl Loaded<'_> {
+    /// Opens the journal for what is to come.
+    ///
+    /// # Errors
+    /// The disk is full, or denies it.
+    pub fn start(self, clock: Arc<Clock>) -> Result<Arc<Keeper>, RestoreError> {
+        let Durability {
+            mode,
+            ref directory,
+            ref stem,
+            guard_max_s,
+            ..
+        } = *self.store.settings;
+        let denied = |what: &'static str| {
+            move |error: io::Error| RestoreError::system(what, directory, &error)
+        };
+        let journal = super::journal::Journal::open(
+            directory,
+            &self.last.name,
+            self.length,
+            Ahead::of(mode),
+            Arc::clone(&self.boot_id),
+            &clock,
+        )
+        .map_err(denied("take space for the journal in"))?;
+        let keeper = Keeper {
+            mode,
+            clock,
+            journal: Mutex::new(journal),
+            horizon: Mutex::new(self.store.horizon),
+            rewriting: Rewriting::new(self.store.manifest, stem, self.others_bytes),
+            marks: Marks::default(),
+            bell: Bell::default(),
+            syncing: Mutex::default(),
+            waiters: Mutex::default(),
+            failure: Mutex::default(),
+            _lock: self.store.lock,
+            boot_id: self.boot_id,
+            directory: directory.clone(),
+        };
+        let guard_max_us = guard_max_s.saturating_mul(1_000_000);
+        keeper
+            .marks
+            .guard_max_us
+            .store(guard_max_us, Ordering::SeqCst);
+        let is_same_boot = matches!(
+            &self.store.found,
+            Found::Promise(promise) if *promise.boot_id == *keeper.boot_id
+        );
+        match (&self.wait, &self.store.found) {
+            (Wait::Until(until), _) => {
+                let until_us = until.micros();
+                keeper
+                    .marks
+                    .loading_until_us
+                    .store(until_us, Ordering::SeqCst);
+                keeper.note_promise(until_us);
+                // Should the machine crash again meanwhile, the rest must be waited for.
+                let written = keeper.write_horizon(until_us);
+                written.map_err(denied("write the horizon in"))?;
+            }
+            (Wait::No, Found::Promise(promise)) if is_same_boot => {
+                keeper.note_promise(promise.until_us);
+            }
+            (Wait::No, _) => {
+                keeper
+                    .marks
+                    .is_first_promise_due
+                    .store(true, Ordering::SeqCst);
+                keeper.bell.ring();
+            }
+        }
+        Ok(Arc::new(keeper))
+    }
+
+    /// How long nothing is granted, in seconds rounded up; 0 for not at all.
+    pub fn wait_s(&self, now: BootTime) -> u64 {
+        match self.wait {
+            Wait::No => 0,
+            Wait::Until(until) => now.millis_until(until).div_ceil(1000),
+        }
+    }
+}
+
+fn read_file(
+    source: impl io::Read,
+    path: &Path,
+    replay: &mut Replay<'_>,
+) -> Result<Ending, RestoreError> {
+    let failed = |error: io::Error| RestoreError::system("read", path, &error);
+    let mut file = AppendOnlyFile::open(source).map_err(failed)?;
+    replay.begin_file();
+    loop {
+        match file.read().map_err(failed)? {
+            Entry::Key(key) => {
+                let taken = replay.key(&key);
+                taken.map_err(|what| refused(path, 0, what))?;
+            }
+            Entry::Request(request) => {
+                let taken = replay.request(&request);
+                taken.map_err(|what| refused(path, request.offset(), what))?;
+            }
+            Entry::Annotation { annotation, .. } => replay.annotation(&annotation),
+            Entry::End(ending) => return Ok(ending),
+        }
+    }
+}
+
+fn refused(path: &Path, offset: u64, what: String) -> RestoreError {
+    RestoreError::Request {
+        path: path.to_owned(),
+        offset,
+        what,
+    }
+}
+
+fn until(until_us: u64, now: BootTime) -> Wait {
+    if until_us > now.micros() {
+        Wait::Until(BootTime::from_micros(until_us))
+    } else {
+        Wait::No
+    }
+}
+
+/// The number in `appendonly.aof.7.incr.aof`.
+fn number_of(name: &str) -> Option<u64> {
+    let number = name.strip_suffix(".incr.aof")?.rsplit('.').next()?;
+    number.parse().ok()
+}
+
+/// A rewrite that was interrupted leaves a file that nothing names.
+fn remove_unfinished(directory: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(directory)? {
+        let entry = entry?;
+        if entry.file_name().to_string_lossy().starts_with(TEMPORARY) {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,332 @@
+//! Writing the journal anew, as short as the keys allow, while it is appended to.
+//!
+//! First a new file takes the changes to come; then all keys are written to a base file, a few at a
+//! time. A key that changes meanwhile is in both: the later file has its last state. Until the
+//! manifest names the base, the old files count.
+
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Write as _};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+
+use parking_lot::Mutex;
+
+use super::Mode;
+use super::journal::{Ahead, Journal, annotation};
+use super::keeper::Keeper;
+use super::manifest::{BaseFormat, Manifest, Part};
+use super::record::{Encoder, PLAIN_BYTES_MAX, bound};
+use crate::clock::WallOffset;
+use crate::error::JournalError;
+use crate::keyspace::{Cursor, KeyChange, KeyState, Keyspace, Walked};
+
+/// Keys that are looked at under one hold of a shard's lock.
+const KEYS: usize = 256;
+/// A base that is not finished has a name that begins so.
+pub(super) const TEMPORARY: &str = "temp-rewriteaof-";
+/// How often a rewrite begins again because databases were swapped meanwhile.
+const TRIES: u32 = 5;
+
+/// When to write anew, and how far that has come.
+pub(super) struct Rewriting {
+    manifest: Mutex<Manifest>,
+    stem: String,
+    state: AtomicU8,
+    /// Length of the file that is appended to, at which it is time.
+    due_bytes: AtomicU64,
+    /// Bytes of all other files, and of all files after the last rewrite.
+    others_bytes: AtomicU64,
+    base_bytes: AtomicU64,
+    percentage: AtomicU64,
+    min_bytes: AtomicU64,
+    is_spoiled: AtomicBool,
+    lost_before: AtomicU64,
+    rewrites: AtomicU64,
+    has_failed: AtomicBool,
+}
+
+const IDLE: u8 = 0;
+const ASKED: u8 = 1;
+const RUNNING: u8 = 2;
+
+impl Rewriting {
+    pub(super) fn new(manifest: Manifest, stem: &str, others_bytes: u64) -> Rewriting {
+        Rewriting {
+            manifest: Mutex::new(manifest),
+            stem: stem.to_owned(),
+            state: AtomicU8::new(IDLE),
+            due_bytes: AtomicU64::new(u64::MAX),
+            others_bytes: AtomicU64::new(others_bytes),
+            base_bytes: AtomicU64::new(others_bytes),
+            percentage: AtomicU64::new(0),
+            min_bytes: AtomicU64::new(0),
+            is_spoiled: AtomicBool::new(false),
+            lost_before: AtomicU64::new(0),
+            rewrites: AtomicU64::new(0),
+            has_failed: AtomicBool::new(false),
+        }
+    }
+
+    /// `auto-aof-rewrite-percentage` and `auto-aof-rewrite-min-size`.
+    pub(super) fn set_limits(&self, percentage: u64, min_bytes: u64) {
+        self.percentage.store(percentage, Ordering::Relaxed);
+        self.min_bytes.store(min_bytes, Ordering::Relaxed);
+        self.plan(0);
+    }
+
+    /// Says when the next rewrite is due; not before the file has `least` bytes.
+    fn plan(&self, least: u64) {
+        let percentage = self.percentage.load(Ordering::Relaxed);
+        let base = self.base_bytes.load(Ordering::Relaxed);
+        let grown = base.saturating_add(base.saturating_mul(percentage) / 100);
+        let total = grown.max(self.min_bytes.load(Ordering::Relaxed));
+        let others = self.others_bytes.load(Ordering::Relaxed);
+        let due = match percentage {
+            0 => u64::MAX,
+            _ => total.saturating_sub(others).max(least).max(1),
+        };
+        self.due_bytes.store(due, Ordering::SeqCst);
+    }
+
+    /// Whether it is time, with a file of this length.
+    #[inline]
+    pub(super) fn is_due(&self, length: u64) -> bool {
+        length >= self.due_bytes.load(Ordering::Relaxed)
+            || self.state.load(Ordering::Relaxed) == ASKED
+    }
+
+    /// Makes it time now; tells whether one runs already.
+    pub(super) fn ask(&self) -> bool {
+        let asked = self
+            .state
+            .compare_exchange(IDLE, ASKED, Ordering::SeqCst, Ordering::SeqCst);
+        asked == Err(RUNNING)
+    }
+
+    /// Takes the turn; tells whether nobody else has it.
+    pub(super) fn begin(&self) -> bool {
+        // Nothing is due until this one has ended.
+        self.due_bytes.store(u64::MAX, Ordering::SeqCst);
+        self.state.swap(RUNNING, Ordering::SeqCst) != RUNNING
+    }
+
+    /// Lets the turn go; the next one comes when the file, of this length, is twice as long.
+    pub(super) fn give_up(&self, length: u64) {
+        self.has_failed.store(true, Ordering::Relaxed);
+        self.plan(length.saturating_mul(2));
+        self.state.store(IDLE, Ordering::SeqCst);
+    }
+
+    /// The snapshot that is being written cannot be used.
+    pub(super) fn spoil(&self) {
+        self.is_spoiled.store(true, Ordering::SeqCst);
+    }
+
+    /// Of so many lost changes the files know all the same.
+    pub(super) fn lost_before(&self) -> u64 {
+        self.lost_before.load(Ordering::SeqCst)
+    }
+}
+
+/// What INFO tells of it.
+#[derive(Clone, Copy, Debug)]
+pub struct RewriteState {
+    /// Whether one runs.
+    pub is_running: bool,
+    /// Whether one will.
+    pub is_asked: bool,
+    /// How many were finished.
+    pub rewrites: u64,
+    /// Whether the last one failed.
+    pub has_failed: bool,
+    /// Bytes of all files.
+    pub bytes: u64,
+    /// The same after the last rewrite, or at the start.
+    pub base_bytes: u64,
+}
+
+impl Keeper {
+    /// Writes the journal anew. `still` holds off whoever has the keyspace alone, for as long as
+    /// what it returns lives: a snapshot has all of a script or nothing.
+    pub fn rewrite<G>(&self, keyspace: &Keyspace, still: impl Fn() -> G) {
+        let lost = self.marks.lost.load(Ordering::SeqCst);
+        let rewriting = &self.rewriting;
+        let written = self.try_rewrite(keyspace, &still);
+        let length = self.journal.lock().length();
+        match written {
+            Ok(()) => {
+                rewriting.lost_before.store(lost, Ordering::SeqCst);
+                rewriting.rewrites.fetch_add(1, Ordering::Relaxed);
+                rewriting.has_failed.store(false, Ordering::Relaxed);
+                rewriting.plan(0);
+                rewriting.state.store(IDLE, Ordering::SeqCst);
+                tracing::info!("Background AOF rewrite finished successfully");
+            }
+            Err(error) => {
+                tracing::warn!("cannot write the journal anew: {error}");
+                rewriting.give_up(length);
+            }
+        }
+        self.bell.ring();
+    }
+
+    fn try_rewrite<G>(
+        &self,
+        keyspace: &Keyspace,
+        still: &impl Fn() -> G,
+    ) -> Result<(), JournalError> {
+        let stem = &self.rewriting.stem;
+        let failed = |what, error: &io::Error| JournalError::system(what, &self.directory, error);
+        for _ in 0..TRIES {
+            self.rewriting.is_spoiled.store(false, Ordering::SeqCst);
+            let first_kept = self.begin_increment()?;
+            let temporary = self
+                .directory
+                .join(format!("{TEMPORARY}{}.aof", std::process::id()));
+            let written = self.write_base(&temporary, keyspace, still);
+            let bytes = written.map_err(|error| failed("write a base file in", &error))?;
+            if self.rewriting.is_spoiled.load(Ordering::SeqCst) {
+                continue;
+            }
+            let mut manifest = self.rewriting.manifest.lock();
+            let mut next = manifest.clone();
+            let base = next.replace_base(stem, BaseFormat::Aof, first_kept);
+            fs::rename(&temporary, base.path(&self.directory))
+                .map_err(|error| failed("name a base file in", &error))?;
+            next.write(&self.directory, stem)?;
+            for part in next.take_history() {
+                // What stays is listed as history and goes at the next start.
+                let _ = fs::remove_file(part.path(&self.directory));
+            }
+            *manifest = next;
+            self.rewriting.others_bytes.store(bytes, Ordering::Relaxed);
+            let length = self.journal.lock().length();
+            self.rewriting
+                .base_bytes
+                .store(bytes + length, Ordering::Relaxed);
+            return Ok(());
+        }
+        let error = io::Error::other("databases are swapped all the time");
+        Err(failed("take a snapshot for", &error))
+    }
+
+    /// Lets a new file take the changes from now on; tells its number.
+    fn begin_increment(&self) -> Result<u64, JournalError> {
+        let failed =
+            |error: &io::Error| JournalError::system("begin a new file in", &self.directory, error);
+        let stem = &self.rewriting.stem;
+        let mut manifest = self.rewriting.manifest.lock();
+        let mut next = manifest.clone();
+        let Part { name, number } = next.add_increment(stem);
+        let mut fresh = self
+            .open_journal(&name, 0)
+            .map_err(|error| failed(&error))?;
+        next.write(&self.directory, stem)?;
+        *manifest = next;
+        let _syncing = self.syncing.lock();
+        let old = {
+            let mut journal = self.journal.lock();
+            fresh.take_over(&mut journal);
+            std::mem::replace(&mut *journal, fresh)
+        };
+        self.rewriting
+            .others_bytes
+            .fetch_add(old.length(), Ordering::Relaxed);
+        old.cut().map_err(|error| failed(&error))?;
+        if self.mode != Mode::Guard {
+            old.file().sync_data().map_err(|error| failed(&error))?;
+        }
+        Ok(number)
+    }
+
+    /// Writes all keys to a file; tells its length.
+    fn write_base<G>(
+        &self,
+        path: &std::path::Path,
+        keyspace: &Keyspace,
+        still: &impl Fn() -> G,
+    ) -> io::Result<u64> {
+        let mut base = BufWriter::with_capacity(256 * 1024, File::create(path)?);
+        let (now, unix_us) = self.clock.boot_and_unix_micros();
+        let offset = WallOffset::between(now, unix_us);
+        let line = annotation(&self.boot_id, now, unix_us);
+        base.write_all(line.as_bytes())?;
+        let mut bytes = line.len() as u64;
+        let mut records = Vec::new();
+        for database in 0..keyspace.databases() {
+            let mut selected = None;
+            let mut cursor = Cursor::START;
+            loop {
+                records.clear();
+                let now = self.clock.now();
+                let guard = still();
+                cursor = keyspace.walk(database, cursor, KEYS, now, |walked| {
+                    encode(&walked, database, &mut selected, offset, &mut records);
+                });
+                drop(guard);
+                base.write_all(&records)?;
+                bytes += records.len() as u64;
+                if cursor == Cursor::START {
+                    break;
+                }
+            }
+        }
+        base.into_inner()?.sync_all()?;
+        Ok(bytes)
+    }
+
+    /// BGREWRITEAOF; tells whether one runs already.
+    pub fn ask_for_rewrite(&self) -> bool {
+        let is_running = self.rewriting.ask();
+        self.bell.ring();
+        is_running
+    }
+
+    /// How far rewriting has come.
+    pub fn rewrite_state(&self) -> RewriteState {
+        let rewriting = &self.rewriting;
+        let state = rewriting.state.load(Ordering::Relaxed);
+        let length = self.journal.lock().length();
+        RewriteState {
+            is_running: state == RUNNING,
+            is_asked: state == ASKED,
+            rewrites: rewriting.rewrites.load(Ordering::Relaxed),
+            has_failed: rewriting.has_failed.load(Ordering::Relaxed),
+            bytes: rewriting.others_bytes.load(Ordering::Relaxed) + length,
+            base_bytes: rewriting.base_bytes.load(Ordering::Relaxed),
+        }
+    }
+
+    pub(super) fn open_journal(&self, name: &std::ffi::OsStr, length: u64) -> io::Result<Journal> {
+        let boot_id = Arc::clone(&self.boot_id);
+        Journal::open(
+            &self.directory,
+            name,
+            length,
+            Ahead::of(self.mode),
+            boot_id,
+            &self.clock,
+        )
+    }
+}
+
+fn encode(
+    walked: &Walked<'_>,
+    database: usize,
+    selected: &mut Option<usize>,
+    offset: WallOffset,
+    records: &mut Vec<u8>,
+) {
+    let change = KeyChange {
+        database,
+        key: walked.key,
+        state: KeyState::Set(walked.value, walked.deadline),
+    };
+    let changes = std::slice::from_ref(&change);
+    let start = records.len();
+    records.resize(start + bound(changes) + PLAIN_BYTES_MAX, 0);
+    let mut encoder = Encoder::new(&mut records[start..]);
+    encoder.changes(changes, selected, offset);
+    let length = encoder.finish();
+    records.truncate(start + length);
+}

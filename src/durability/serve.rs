@@ -1,0 +1,176 @@
+//! The work of the keeper's thread: space, syncs and promises.
+//!
+//! It sleeps until something is wanted. Only a disk that fails, and `everysec` with something to
+//! sync, let it wake by itself, once a second.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use super::Mode;
+use super::horizon::Promise;
+use super::journal::MAPPED_BYTES;
+use super::keeper::{AHEAD_US, Keeper};
+use super::mapping::Mapping;
+use crate::clock::Stopwatch;
+
+/// How often a failing disk is tried, and how long `everysec` waits with a sync.
+const SECOND: Duration = Duration::from_secs(1);
+
+impl Keeper {
+    /// Works until [`Keeper::stop`]. `start_rewrite` lets another thread call
+    /// [`Keeper::rewrite`]; it tells whether there is one.
+    pub fn serve(&self, mut start_rewrite: impl FnMut() -> bool) {
+        let mut since_sync = Stopwatch::start();
+        let mut rest = None;
+        while self.bell.wait(rest) {
+            let is_sync_due = self.mode == Mode::Always
+                || self.mode == Mode::EverySec && since_sync.elapsed() >= SECOND;
+            match self.work(is_sync_due) {
+                Ok(()) => self.recover(),
+                Err(error) => self.fail(&error),
+            }
+            self.wake_waiters();
+            if is_sync_due {
+                since_sync = Stopwatch::start();
+            }
+            let length = self.journal.lock().length();
+            if self.rewriting.is_due(length) && self.rewriting.begin() && !start_rewrite() {
+                self.rewriting.give_up(length);
+            }
+            rest = if self.marks.is_failing.load(Ordering::SeqCst) {
+                Some(SECOND)
+            } else {
+                self.is_unsynced()
+                    .then(|| SECOND.saturating_sub(since_sync.elapsed()))
+            };
+        }
+    }
+
+    /// Lets [`Keeper::serve`] return.
+    pub fn stop(&self) {
+        self.bell.stop();
+    }
+
+    fn work(&self, is_sync_due: bool) -> io::Result<()> {
+        self.get_space()?;
+        self.map_ahead();
+        self.promise()?;
+        if is_sync_due {
+            self.sync()?;
+        }
+        Ok(())
+    }
+
+    fn is_unsynced(&self) -> bool {
+        let marks = &self.marks;
+        self.mode == Mode::EverySec
+            && marks.appended.load(Ordering::SeqCst) > marks.synced.load(Ordering::SeqCst)
+    }
+
+    /// The disk does what it should again. What could not be appended is written with all else.
+    fn recover(&self) {
+        if self.marks.is_failing.load(Ordering::SeqCst) {
+            if self.marks.lost.load(Ordering::SeqCst) > self.rewriting.lost_before() {
+                self.rewriting.ask();
+                return;
+            }
+            self.marks.is_failing.store(false, Ordering::SeqCst);
+            tracing::warn!(
+                "{} can be written to again, locks are granted as before",
+                self.directory.display()
+            );
+        }
+    }
+
+    fn get_space(&self) -> io::Result<()> {
+        let shortage = {
+            let journal = self.journal.lock();
+            if !journal.is_short() {
+                return Ok(());
+            }
+            journal.shortage()
+        };
+        let allocated = shortage.relieve()?;
+        self.journal
+            .lock()
+            .note_allocated(&shortage.file, allocated);
+        Ok(())
+    }
+
+    /// Prepares the next piece of the journal. Where that cannot be done, it is done when needed.
+    fn map_ahead(&self) {
+        let (wanted, done) = self.journal.lock().ask_for_next();
+        drop(done);
+        if let Some((file, start)) = wanted {
+            if let Ok(mut next) = Mapping::around(&file, start, MAPPED_BYTES) {
+                next.populate();
+                self.journal.lock().give_next(&file, next);
+            }
+        }
+    }
+
+    /// Writes a horizon if one is wanted.
+    fn promise(&self) -> io::Result<()> {
+        let marks = &self.marks;
+        let wanted_us = marks.wanted_us.load(Ordering::SeqCst);
+        let is_wanted = wanted_us > marks.renew_us.load(Ordering::SeqCst);
+        if self.mode == Mode::Always || !is_wanted {
+            if !marks.is_first_promise_due.swap(false, Ordering::SeqCst) {
+                return Ok(());
+            }
+            let until_us = marks.promised_us.load(Ordering::SeqCst);
+            return self.write_horizon(until_us);
+        }
+        marks.is_first_promise_due.store(false, Ordering::SeqCst);
+        let until_us = wanted_us + AHEAD_US;
+        self.write_horizon(until_us)?;
+        self.note_promise(until_us);
+        Ok(())
+    }
+
+    /// Writes and syncs the horizon.
+    pub(super) fn write_horizon(&self, until_us: u64) -> io::Result<()> {
+        let (journal, journal_bytes) = {
+            let journal = self.journal.lock();
+            (
+                journal.name().to_string_lossy().into_owned(),
+                journal.length(),
+            )
+        };
+        let promise = Promise {
+            boot_id: self.boot_id.to_string(),
+            until_us,
+            written_us: self.clock.now().micros(),
+            journal,
+            journal_bytes,
+        };
+        self.horizon.lock().write(&promise)?;
+        self.marks.horizon_syncs.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Syncs what was appended so far.
+    pub(super) fn sync(&self) -> io::Result<()> {
+        let _syncing = self.syncing.lock();
+        let (file, appended) = {
+            let journal = self.journal.lock();
+            (Arc::clone(journal.file()), journal.total())
+        };
+        if appended > self.marks.synced.load(Ordering::SeqCst) {
+            file.sync_data()?;
+            self.marks.synced.store(appended, Ordering::SeqCst);
+            self.marks.journal_syncs.fetch_add(1, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
+    /// Ends in peace: everything is on the disk, and says so.
+    ///
+    /// # Errors
+    /// The disk does not take it.
+    pub fn close(&self) -> io::Result<()> {
+        self.journal.lock().close(&self.clock)
+    }
+}

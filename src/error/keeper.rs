@@ -1,0 +1,24 @@
+//! What is refused so that nothing is granted that a restart would forget.
+
+/// A refusal, with the text that Redis has for it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum KeeperError {
+    /// After a crash of the machine.
+    #[error(
+        "LOADING Redis is loading the dataset in memory: locks that were granted before the crash \
+         may live for another {seconds} s"
+    )]
+    Loading {
+        /// Until data commands are served, rounded up.
+        seconds: u64,
+    },
+    /// The journal cannot be written to.
+    #[error("MISCONF Errors writing to the AOF file: {reason}")]
+    DiskFailing {
+        /// What the system says.
+        reason: String,
+    },
+    /// BGREWRITEAOF while one runs.
+    #[error("ERR Background append only file rewriting already in progress")]
+    RewriteRunning,
+}

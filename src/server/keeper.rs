@@ -1,0 +1,113 @@
+//! The start and the end of what outlives the process: the files are read before the first
+//! connection is accepted, and closed behind the last one.
+
+use std::io;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use crate::client::{Address, Client};
+use crate::command::{Access, Context, Outcome, dispatch};
+use crate::config::DurabilityMode;
+use crate::durability::reader::Request;
+use crate::durability::{Keeper, Store};
+use crate::error::StartupError;
+use crate::instance::Instance;
+use crate::resp::reply::Reply;
+use crate::session::Session;
+
+/// Bytes of stack: it calls nothing deep.
+const STACK_BYTES: usize = 256 * 1024;
+
+/// The thread that syncs, and what it works for.
+pub(super) struct KeeperThread {
+    keeper: Arc<Keeper>,
+    thread: JoinHandle<()>,
+}
+
+/// Fills the keyspace from the files, if there are any to be kept, and keeps what comes.
+///
+/// # Errors
+/// The files cannot be used, or the system has no thread.
+pub(super) fn restore(instance: &Arc<Instance>) -> Result<Option<KeeperThread>, StartupError> {
+    let settings = &instance.config.settings.durability;
+    if settings.mode == DurabilityMode::None {
+        return Ok(None);
+    }
+    let store = Store::open(settings)?;
+    let mut session = Session::new(nobody(instance), true);
+    let mut apply = |request: &Request<'_>| apply(instance, &mut session, request);
+    let loaded = store.load(&instance.keyspace, &instance.clock, &mut apply)?;
+    log_loaded(loaded.keys, loaded.wait_s(instance.clock.now()));
+    let keeper = loaded.start(Arc::clone(&instance.clock))?;
+    keeper.set_rewrite_limits(settings.rewrite_limits());
+    instance.keyspace.record_to(Box::new(Arc::clone(&keeper)));
+    let thread = start(instance, &keeper).map_err(|error| {
+        StartupError(format!("cannot start the thread of the journal: {error}"))
+    })?;
+    // Nobody else has set it: a server is restored once.
+    let _ = instance.keeper.set(Arc::clone(&keeper));
+    Ok(Some(KeeperThread { keeper, thread }))
+}
+
+fn log_loaded(keys: u64, wait_s: u64) {
+    if keys > 0 {
+        tracing::info!("DB loaded from append only file: {keys} keys");
+    }
+    if wait_s > 0 {
+        tracing::warn!(
+            "the machine has crashed: locks that were granted before may live for another \
+             {wait_s} s, until then data commands are answered LOADING"
+        );
+    }
+}
+
+/// A client for requests that come from a file.
+fn nobody(instance: &Instance) -> Arc<Client> {
+    let now = instance.clock.now();
+    Arc::new(Client::new(0, Address::unix(&"".into()), -1, now))
+}
+
+fn apply(
+    instance: &Arc<Instance>,
+    session: &mut Session,
+    request: &Request<'_>,
+) -> Result<(), String> {
+    let arguments: Vec<&[u8]> = request.arguments().collect();
+    let mut ctx = Context::new(instance, session, Access::Whole);
+    match dispatch::run(&mut ctx, &arguments) {
+        Outcome::Reply(Reply::Error(line)) => Err(String::from_utf8_lossy(&line).into_owned()),
+        Outcome::Reply(_) => Ok(()),
+        _ => Err("it changes no key".to_owned()),
+    }
+}
+
+fn start(instance: &Arc<Instance>, keeper: &Arc<Keeper>) -> io::Result<JoinHandle<()>> {
+    let (instance, keeper) = (Arc::clone(instance), Arc::clone(keeper));
+    let builder = std::thread::Builder::new().name("journal".to_owned());
+    builder.stack_size(STACK_BYTES).spawn(move || {
+        let mut rewrite: Option<JoinHandle<()>> = None;
+        keeper.serve(|| {
+            let (instance, keeper) = (Arc::clone(&instance), Arc::clone(&keeper));
+            let run = move || {
+                keeper.rewrite(&instance.keyspace, || instance.gate.shared_blocking());
+            };
+            let builder = std::thread::Builder::new().name("rewrite".to_owned());
+            rewrite = builder.stack_size(STACK_BYTES).spawn(run).ok();
+            rewrite.is_some()
+        });
+        if let Some(rewrite) = rewrite {
+            let _ = rewrite.join();
+        }
+    })
+}
+
+impl KeeperThread {
+    /// Everything is on the disk when this returns.
+    pub(super) fn end(self) {
+        self.keeper.stop();
+        let _ = self.thread.join();
+        if let Err(error) = self.keeper.close() {
+            tracing::warn!("cannot close the journal: {error}");
+        }
+    }
+}
