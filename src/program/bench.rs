@@ -5,28 +5,25 @@
 //! ends the program.
 
 use std::fmt::Write as _;
-use std::io::{IsTerminal as _, Write as _};
-use std::process;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::io::Write as _;
+use std::sync::atomic::Ordering;
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-
-use crate::bench::{self, Progress, Report, Workload};
+use crate::bench::{self, Report};
 use crate::cli::{BenchOptions, CliError, Format};
-use crate::error::{BenchError, StartupError};
+use crate::error::BenchError;
 
-use super::{Signals, raise_descriptor_limit};
+use super::load::{Bar, SecondSignal, stop_on_interrupt};
+use super::raise_descriptor_limit;
 
-/// The exit code of a program that SIGINT ended: 128 and the signal's number.
-const INTERRUPTED: i32 = 130;
+/// Columns of the longest workload's name.
+const NAME_COLUMNS: usize = 14;
 
 /// Runs the workloads, one after another.
 ///
 /// # Errors
 /// What keeps one from running, or wrong replies.
 pub fn run(options: &BenchOptions) -> Result<(), CliError> {
-    let stop = stop_on_interrupt()?;
+    let stop = stop_on_interrupt(SecondSignal::EndsTheProgram)?;
     let load = &options.load;
     let connections = (load.clients + 1) * load.addresses.len().max(1);
     let connections = u32::try_from(connections).unwrap_or(u32::MAX);
@@ -37,11 +34,12 @@ pub fn run(options: &BenchOptions) -> Result<(), CliError> {
         if stop.load(Ordering::Relaxed) {
             break;
         }
-        let bar = bar(*workload);
+        let bar = Bar::start(workload.name(), NAME_COLUMNS);
         let report = bench::run(load, *workload, &stop, &mut |progress| {
-            show(&bar, progress);
+            let requests = grouped(progress.replies as f64, 0);
+            bar.show(progress.done, format!("{requests} requests"));
         });
-        bar.finish_and_clear();
+        bar.finish();
         let report = report?;
         let text = match options.format {
             Format::Table => table(&report),
@@ -75,45 +73,6 @@ fn wrong_replies(report: &Report) -> Option<String> {
             wrong.samples.join(", ")
         )
     })
-}
-
-/// A flag that the first SIGINT or SIGTERM sets; the second ends the program.
-fn stop_on_interrupt() -> Result<Arc<AtomicBool>, StartupError> {
-    let stop = Arc::new(AtomicBool::new(false));
-    let flag = Arc::clone(&stop);
-    let mut signals = Signals::catch()?;
-    let watch = move || {
-        signals.wait_for_one();
-        flag.store(true, Ordering::Relaxed);
-        signals.wait_for_one();
-        process::exit(INTERRUPTED);
-    };
-    let started = std::thread::Builder::new()
-        .name("signals".to_owned())
-        .spawn(watch);
-    started.map_err(|error| StartupError(format!("cannot wait for signals: {error}")))?;
-    Ok(stop)
-}
-
-/// Steps of the bar.
-const BAR_STEPS: u64 = 1000;
-
-fn bar(workload: Workload) -> ProgressBar {
-    if !std::io::stderr().is_terminal() {
-        return ProgressBar::hidden();
-    }
-    let bar = ProgressBar::with_draw_target(Some(BAR_STEPS), ProgressDrawTarget::stderr());
-    if let Ok(style) = ProgressStyle::with_template("{prefix:14} [{bar:40}] {percent:>3} %  {msg}")
-    {
-        bar.set_style(style.progress_chars("=> "));
-    }
-    bar.set_prefix(workload.name());
-    bar
-}
-
-fn show(bar: &ProgressBar, progress: Progress) {
-    bar.set_position((progress.done * BAR_STEPS as f64) as u64);
-    bar.set_message(format!("{} requests", grouped(progress.replies as f64, 0)));
 }
 
 /// The result for people.

@@ -3,6 +3,7 @@
 mod bench;
 mod check_journal;
 mod daemon;
+mod load;
 mod log;
 mod signals;
 mod supervision;
