@@ -6,7 +6,6 @@ that CLIENT_RESULTS names, as the suites of Node.js and Python write it. Nothing
 may stand in a line, so scripts are counted by their text. The last line printed is `SUITE: N passed, N failed`.
 """
 
-import hashlib
 import json
 import os
 import re
@@ -19,6 +18,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "python"))
 
 from instances import IS_REAL_REDIS, Cluster  # noqa: E402
 from recorder import Recorder  # noqa: E402
+from scripts import reasons_for_lua, scripts_in  # noqa: E402
 
 from suites import RUNNERS  # noqa: E402
 
@@ -56,26 +56,6 @@ class Connection:
     def close(self):
         self.replies.close()
         self.socket.close()
-
-
-def scripts_in(commands):
-    """The different texts of all scripts that were heard."""
-    texts = {}
-    for words in commands:
-        name = words[0].upper()
-        if name in (b"EVAL", b"EVAL_RO"):
-            texts[words[1]] = None
-        if name == b"SCRIPT" and words[1].upper() == b"LOAD":
-            texts[words[2]] = None
-    return list(texts)
-
-
-def reason_for_lua(text, connection):
-    """Why a script runs in Lua; None when it runs natively."""
-    connection.call("SCRIPT", "LOAD", text)
-    answer = connection.call("SCRIPT", "EXPLAIN", hashlib.sha1(text).hexdigest())
-    fields = dict(zip(answer[::2], answer[1::2]))
-    return None if fields[b"runs"] == b"native" else fields[b"reason"].decode()
 
 
 def runs_so_far(connections):
@@ -130,8 +110,7 @@ def run_library(runner, library):
 def tell(runner, library, outcomes, scripts, connections):
     """Writes the library's line, and checks that the two ways of counting agree."""
     native_runs, lua_runs = runs_so_far(connections)
-    reasons = {text: reason_for_lua(text, connections[0]) for text in scripts}
-    in_lua = {text: reason for text, reason in reasons.items() if reason is not None}
+    in_lua = reasons_for_lua(scripts, connections[0].call)
     if (native_runs > 0, lua_runs > 0) != (len(in_lua) < len(scripts), bool(in_lua)):
         raise RuntimeError(f"{native_runs} runs natively and {lua_runs} in Lua, of {len(scripts)} scripts")
     version = library.replayed_version or runner.version(library.name)

@@ -14,6 +14,7 @@ import libraries
 import results
 from instances import IS_REAL_REDIS, Cluster
 from recorder import Recorder
+from scripts import reasons_for_lua, scripts_in
 from waiting import until
 
 FOREIGN = b"the token of somebody else"
@@ -54,8 +55,8 @@ class Deployment:
 
     def tell(self):
         """Writes the library's line, and checks that the two ways of counting agree."""
-        scripts = results.scripts_in(words for recorder in self.recorders for words in list(recorder.commands))
-        reasons = results.reasons_for_lua(scripts, self.clients[0])
+        scripts = scripts_in(words for recorder in self.recorders for words in list(recorder.commands))
+        reasons = reasons_for_lua(scripts, self.clients[0].execute_command)
         native, lua = (now - before for now, before in zip(self.runs(), self.runs_before))
         result = results.line(self.library, self.passed, scripts, reasons)
         assert (native > 0) == (result["native"] > 0), f"{native} native runs of {result['native']} native scripts"
