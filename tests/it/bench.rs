@@ -59,6 +59,14 @@ fn small(address: SocketAddr, more: &[&str]) -> Outcome {
     bench(&[&load, more].concat())
 }
 
+/// Locks on `all` together; `load` says how many.
+fn redlock(all: &[SocketAddr], load: &str) -> Outcome {
+    let all = addresses(all);
+    let words = ["redlock", "--keys", "1000", "--addresses", &all];
+    let load: Vec<&str> = load.split(' ').collect();
+    bench(&[&words[..], &load].concat())
+}
+
 fn addresses(all: &[SocketAddr]) -> String {
     let all: Vec<String> = all.iter().map(SocketAddr::to_string).collect();
     all.join(",")
@@ -126,26 +134,14 @@ fn a_load_by_time_with_a_warmup_ends_and_its_keys_are_freed_meanwhile() {
 #[test]
 fn redlock_takes_every_lock_on_five_servers() {
     let cluster = Cluster::start(5, &Options::manual_clock()).unwrap();
-    let all = addresses(&cluster.addresses());
-    let outcome = bench(&[
-        "redlock",
-        "--keys",
-        "1000",
-        "--addresses",
-        &all,
-        "--clients",
-        "4",
-        "--threads",
-        "2",
-        "--requests",
-        "500",
-    ]);
+    let all = cluster.addresses();
+    let outcome = redlock(&all, "--clients 4 --threads 2 --requests 500");
     assert_ran(&outcome, 1);
     let report = &outcome.reports[0];
     assert_eq!(report["requests"], 500);
     assert_eq!(report["acquired"], 500);
     assert_eq!(report["failed"], 0);
-    assert_eq!(report["target"], all);
+    assert_eq!(report["target"], addresses(&all));
     for server in cluster.instances() {
         assert_empty(server);
     }
@@ -157,20 +153,7 @@ fn redlock_goes_on_without_a_minority_and_ends_without_a_majority() {
     let dropping = || Fake::start(Manners::DropAt { set: 20 });
     let (fake, other) = (dropping(), dropping());
     let (a, b) = (servers[0].address(), servers[1].address());
-    let voting = |all: &[SocketAddr]| {
-        let all = addresses(all);
-        bench(&[
-            "redlock",
-            "--keys",
-            "1000",
-            "--addresses",
-            &all,
-            "--clients",
-            "2",
-            "--requests",
-            "200",
-        ])
-    };
+    let voting = |all: &[SocketAddr]| redlock(all, "--clients 2 --requests 200");
     let outcome = voting(&[a, fake.address(), b]);
     assert_ran(&outcome, 1);
     let report = &outcome.reports[0];
@@ -189,18 +172,8 @@ fn redlock_goes_on_without_a_minority_and_ends_without_a_majority() {
 fn redlock_fails_where_a_majority_refuses_and_releases_all_the_same() {
     let server = start(&[]);
     let fakes = [Manners::Refuse, Manners::Refuse].map(Fake::start);
-    let all = addresses(&[fakes[0].address(), server.address(), fakes[1].address()]);
-    let outcome = bench(&[
-        "redlock",
-        "--keys",
-        "1000",
-        "--addresses",
-        &all,
-        "--clients",
-        "2",
-        "--requests",
-        "50",
-    ]);
+    let all = [fakes[0].address(), server.address(), fakes[1].address()];
+    let outcome = redlock(&all, "--clients 2 --requests 50");
     assert_ran(&outcome, 1);
     let report = &outcome.reports[0];
     assert_eq!(
