@@ -112,7 +112,7 @@ impl Table {
         }
     }
 
-    /// The number of buckets and the first of them, for [`Whereabouts::note`].
+    /// How many buckets there are; it changes only when the table grows.
     pub(super) fn buckets(&self) -> usize {
         self.buckets.len()
     }
