@@ -1,8 +1,8 @@
-//! The file that changes are appended to, in the order of execution.
+//! What changes are appended to, in the order of execution: a ring, and behind it a file.
 //!
-//! A piece of it is mapped into memory, so a record costs a copy and no system call, and is in the
-//! page cache before its reply leaves. Space is allocated ahead: where the disk is full, that is
-//! known while there is still room for the releases of locks.
+//! Nothing here waits for the disk but a change that is larger than the ring, or that finds it full.
+//! Space for the file is taken ahead: where the disk is full, that is known while there is still
+//! room for the releases of locks.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{File, OpenOptions};
@@ -15,13 +15,12 @@ use rustix::fs::{FallocateFlags, fallocate};
 use rustix::io::Errno;
 
 use super::Mode;
-use super::mapping::{Mapping, PAGE_BYTES};
+use super::manifest::Part;
 use super::record::{Encoder, PLAIN_BYTES_MAX, bound};
+use super::ring::{RING_BYTES, Ring};
 use crate::clock::{BootTime, Clock, WallOffset};
 use crate::keyspace::KeyChange;
 
-/// Bytes that are mapped at a time.
-pub(super) const MAPPED_BYTES: usize = 2 << 20;
 /// Bytes that are allocated at a time.
 const ALLOCATED_BYTES: u64 = 16 << 20;
 /// Space that is zeroed ahead takes longer to get, and is got in smaller pieces.
@@ -29,6 +28,8 @@ const ZEROED_BYTES: u64 = 8 << 20;
 /// With less space than this behind the last record, more is allocated. A batch of requests of
 /// ordinary size fits in what is left when there is none to be had.
 pub(super) const RESERVE_BYTES: u64 = 4 << 20;
+/// After so many bytes the keeper's thread is asked to take them out of the ring.
+const ATTENTION_BYTES: u64 = RING_BYTES / 4;
 /// How often the clocks are noted while there are changes.
 const ANNOTATE_US: u64 = 1_000_000;
 
@@ -53,20 +54,15 @@ impl Ahead {
 
 /// See the module's text.
 pub(super) struct Journal {
-    file: Arc<File>,
-    name: OsString,
-    ahead: Ahead,
-    mapping: Mapping,
-    /// Where the next record goes, in the mapping.
-    at: usize,
-    /// The next piece of the file, ready to be written to. It begins before this one ends, so that
-    /// a record which does not fit here fits there.
-    next: Option<Mapping>,
-    /// Pieces that are done with.
-    done: Vec<Mapping>,
-    allocated: u64,
-    /// Bytes of records in the files before this one, since the start.
-    before: u64,
+    ring: Arc<Ring>,
+    increment: Increment,
+    /// The position at which the increment begins.
+    origin: u64,
+    head: u64,
+    /// Up to here there is room in the ring.
+    limit: u64,
+    /// From here on the keeper's thread should be asked for attention.
+    attention_at: u64,
     /// The database of the records so far.
     selected: Option<usize>,
     boot_id: Arc<str>,
@@ -76,46 +72,75 @@ pub(super) struct Journal {
     group: Option<Group>,
 }
 
+/// A file that the journal goes to.
+pub(super) struct Increment {
+    file: Arc<File>,
+    name: OsString,
+    number: u64,
+    length: u64,
+    allocated: u64,
+    ahead: Ahead,
+}
+
 #[derive(Default)]
 struct Group {
     records: Vec<u8>,
-    /// Where each of them ends.
-    ends: Vec<usize>,
+    count: usize,
 }
 
-impl Journal {
-    /// Goes on behind the first `length` bytes of the file, which is made if it is not there;
-    /// whatever stands behind them is cut off.
+impl Increment {
+    /// Opens the file of `part`, which is made if it is not there; whatever stands behind its first
+    /// `length` bytes is cut off.
+    ///
+    /// # Errors
+    /// What the system says.
     pub(super) fn open(
         directory: &Path,
-        name: &OsStr,
+        part: &Part,
         length: u64,
         ahead: Ahead,
-        boot_id: Arc<str>,
-        clock: &Clock,
-    ) -> io::Result<Journal> {
+    ) -> io::Result<Increment> {
         let file = OpenOptions::new()
             .read(true)
             .write(true)
             .create(true)
             .truncate(false)
-            .open(directory.join(name))?;
+            .open(part.path(directory))?;
         file.set_len(length)?;
-        let allocated = allocate(&file, length, length + RESERVE_BYTES, ahead)?;
-        let mapping = Mapping::around(&file, length, MAPPED_BYTES)?;
+        Ok(Increment {
+            allocated: allocate(&file, length, length + RESERVE_BYTES, ahead)?,
+            file: Arc::new(file),
+            name: part.name.clone(),
+            number: part.number,
+            length,
+            ahead,
+        })
+    }
+}
+
+impl Journal {
+    /// Goes on behind what the increment has.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub(super) fn start(
+        directory: &Path,
+        increment: Increment,
+        boot_id: Arc<str>,
+        clock: &Clock,
+    ) -> io::Result<Journal> {
+        let head = increment.length;
+        let ring = Ring::create(directory, &boot_id, increment.number, head)?;
         let (now, unix_us) = clock.boot_and_unix_micros();
         let mut journal = Journal {
-            file: Arc::new(file),
-            name: name.to_owned(),
-            ahead,
-            at: (length - mapping.offset()) as usize,
-            mapping,
-            next: None,
-            done: Vec::new(),
-            allocated,
+            ring: Arc::new(ring),
+            increment,
+            origin: 0,
+            head,
+            limit: head + RING_BYTES,
+            attention_at: head + ATTENTION_BYTES,
             selected: None,
             boot_id,
-            before: 0,
             annotated_us: 0,
             offset: WallOffset::between(now, unix_us),
             group: None,
@@ -124,84 +149,84 @@ impl Journal {
         Ok(journal)
     }
 
-    /// The file's name in its directory.
+    /// The name of the file in its directory.
     pub(super) fn name(&self) -> &OsStr {
-        &self.name
+        &self.increment.name
     }
 
-    /// The file, to be synced.
-    pub(super) fn file(&self) -> &Arc<File> {
-        &self.file
-    }
-
-    /// Bytes of records.
+    /// Bytes of records in the present file.
     pub(super) fn length(&self) -> u64 {
-        self.mapping.offset() + self.at as u64
+        self.head - self.origin
     }
 
-    /// Bytes of records in this file and those before it, since the start.
-    pub(super) fn total(&self) -> u64 {
-        self.before + self.length()
+    /// Where the last record ends: bytes of this file and those before it, since the start.
+    pub(super) fn head(&self) -> u64 {
+        self.head
     }
 
-    /// Goes on where `old` ends, in the middle of a group if need be.
-    pub(super) fn take_over(&mut self, old: &mut Journal) {
-        self.before = old.total();
-        self.group = old.group.take();
-        if self.group.is_some() {
-            self.selected = old.selected;
+    /// What the file does not have yet.
+    pub(super) fn backlog(&self) -> Backlog {
+        Backlog {
+            ring: Arc::clone(&self.ring),
+            file: Arc::clone(&self.increment.file),
+            origin: self.origin,
+            head: self.head,
         }
     }
 
-    /// Whether the keeper's thread has something to prepare.
+    /// Whether the keeper's thread should look: once for each quarter of the ring, and while space
+    /// is short.
     #[inline]
-    pub(super) fn wants_attention(&self) -> bool {
-        self.is_short() || self.wants_next()
+    pub(super) fn wants_attention(&mut self) -> bool {
+        if self.head >= self.attention_at {
+            self.attention_at = self.head + ATTENTION_BYTES;
+            return true;
+        }
+        self.is_short()
     }
 
     /// Whether space should be allocated now.
     #[inline]
     pub(super) fn is_short(&self) -> bool {
-        self.length() + RESERVE_BYTES > self.allocated
+        self.length() + RESERVE_BYTES > self.increment.allocated
     }
 
-    #[inline]
-    fn wants_next(&self) -> bool {
-        self.at > MAPPED_BYTES / 2 && self.next.is_none()
-    }
-
-    /// Where the next piece begins, if it should be prepared and there is space for it; and the
-    /// pieces that are done with, for somebody who has time to let them go.
-    pub(super) fn ask_for_next(&mut self) -> (Option<(Arc<File>, u64)>, Vec<Mapping>) {
-        let start = self.mapping.end() - PAGE_BYTES;
-        let fits = start + MAPPED_BYTES as u64 <= self.allocated;
-        let wanted = (self.wants_next() && fits).then(|| (Arc::clone(&self.file), start));
-        (wanted, std::mem::take(&mut self.done))
-    }
-
-    /// Takes the next piece, if it still is that.
-    pub(super) fn give_next(&mut self, file: &Arc<File>, next: Mapping) {
-        let is_next = next.offset() + PAGE_BYTES == self.mapping.end();
-        if Arc::ptr_eq(&self.file, file) && is_next {
-            self.next = Some(next);
-        }
-    }
-
-    /// What [`allocate_ahead`] needs to get more space.
+    /// What is needed to get more space.
     pub(super) fn shortage(&self) -> Shortage {
         Shortage {
-            file: Arc::clone(&self.file),
-            from: self.allocated,
+            file: Arc::clone(&self.increment.file),
+            from: self.increment.allocated,
             to: self.length() + RESERVE_BYTES,
-            ahead: self.ahead,
+            ahead: self.increment.ahead,
         }
     }
 
     /// Notes that the file has been given space up to `allocated`.
     pub(super) fn note_allocated(&mut self, file: &Arc<File>, allocated: u64) {
-        if Arc::ptr_eq(&self.file, file) {
-            self.allocated = self.allocated.max(allocated);
+        if Arc::ptr_eq(&self.increment.file, file) {
+            self.increment.allocated = self.increment.allocated.max(allocated);
         }
+    }
+
+    /// Goes on in another file; gives back the old one, which has all before, and its length.
+    ///
+    /// # Errors
+    /// The old file does not take what the ring has.
+    pub(super) fn move_to(
+        &mut self,
+        increment: Increment,
+        clock: &Clock,
+    ) -> io::Result<(Arc<File>, u64)> {
+        self.backlog().drain()?;
+        let length = self.length();
+        let old = std::mem::replace(&mut self.increment, increment);
+        self.origin = self.head;
+        self.ring.move_to(self.increment.number, self.origin);
+        if self.group.is_none() {
+            self.selected = None;
+        }
+        self.annotate(clock)?;
+        Ok((old.file, length))
     }
 
     /// Appends changes that were made as one.
@@ -222,20 +247,12 @@ impl Journal {
         let mut selected = self.selected;
         if let Some(group) = &mut self.group {
             for change in changes.chunks(1) {
-                let [KeyChange { database, .. }] = *change else {
-                    continue;
-                };
-                if selected != Some(database) {
-                    group.collect(PLAIN_BYTES_MAX, |encoder| encoder.select(database));
-                    selected = Some(database);
-                }
                 group.collect(bound(change), |encoder| {
                     encoder.changes(change, &mut selected, offset);
                 });
             }
         } else {
-            let length = bound(changes);
-            self.write(length, |encoder| {
+            self.write(bound(changes), |encoder| {
                 encoder.changes(changes, &mut selected, offset);
             })?;
         }
@@ -248,8 +265,10 @@ impl Journal {
     /// # Errors
     /// There is no space for it.
     pub(super) fn append_flush(&mut self, database: usize) -> io::Result<()> {
-        self.append_plain(|encoder| encoder.select(database))?;
-        self.append_plain(|encoder| encoder.flush())?;
+        self.append_plain(|encoder| {
+            encoder.select(database);
+            encoder.flush();
+        })?;
         self.selected = Some(database);
         Ok(())
     }
@@ -274,16 +293,13 @@ impl Journal {
     /// # Errors
     /// There is no space for it.
     pub(super) fn end_group(&mut self) -> io::Result<()> {
-        match self.group.take() {
-            Some(Group { records, ends }) => {
-                let length = records.len() + PLAIN_BYTES_MAX;
-                self.write(length, |encoder| match ends.len() {
-                    0 | 1 => encoder.records(&records, &ends),
-                    _ => encoder.transaction(|encoder| encoder.records(&records, &ends)),
-                })
-            }
-            None => Ok(()),
-        }
+        let Some(Group { records, count }) = self.group.take() else {
+            return Ok(());
+        };
+        self.write(records.len() + PLAIN_BYTES_MAX, |encoder| match count {
+            0 | 1 => encoder.records(&records),
+            _ => encoder.transaction(|encoder| encoder.records(&records)),
+        })
     }
 
     /// Says that the server ends in peace, and syncs.
@@ -293,24 +309,17 @@ impl Journal {
     pub(super) fn close(&mut self, clock: &Clock) -> io::Result<()> {
         let (now, unix_us) = clock.boot_and_unix_micros();
         let line = format!("#QL:end now={} unix={}\r\n", now.micros(), unix_us.max(0));
-        self.write(PLAIN_BYTES_MAX, |encoder| encoder.record(line.as_bytes()))?;
-        self.cut()?;
-        self.file.sync_all()
-    }
-
-    /// Gives back the space that no record has taken. Nothing may be appended any more.
-    ///
-    /// # Errors
-    /// The file cannot be cut.
-    pub(super) fn cut(&self) -> io::Result<()> {
-        self.file.set_len(self.length())
+        self.write(PLAIN_BYTES_MAX, |encoder| encoder.records(line.as_bytes()))?;
+        self.backlog().drain()?;
+        self.increment.file.set_len(self.length())?;
+        self.increment.file.sync_all()
     }
 
     /// Notes both clocks: a reader knows by them what the deadlines mean.
     fn annotate(&mut self, clock: &Clock) -> io::Result<()> {
         let (now, unix_us) = clock.boot_and_unix_micros();
         let line = annotation(&self.boot_id, now, unix_us);
-        self.write(PLAIN_BYTES_MAX, |encoder| encoder.record(line.as_bytes()))?;
+        self.write(PLAIN_BYTES_MAX, |encoder| encoder.records(line.as_bytes()))?;
         self.annotated_us = now.micros();
         self.offset = WallOffset::between(now, unix_us);
         Ok(())
@@ -330,41 +339,54 @@ impl Journal {
     /// Lets `encode` write at most `bound` bytes behind the last record.
     #[inline]
     fn write(&mut self, bound: usize, encode: impl FnOnce(&mut Encoder<'_>)) -> io::Result<()> {
-        let space = match self.mapping.bytes_mut().get_mut(self.at..) {
-            Some(space) if space.len() >= bound => space,
-            _ => self.move_on(bound)?,
-        };
-        let mut encoder = Encoder::new(space);
+        if self.head + bound as u64 > self.limit && !self.make_room(bound)? {
+            return self.write_through(bound, encode);
+        }
+        let mut encoder = Encoder::new(self.ring.room(self.head, bound));
         encode(&mut encoder);
-        self.at += encoder.finish();
+        self.head += encoder.finish() as u64;
+        self.ring.publish(self.head);
         Ok(())
     }
 
-    /// Maps the next piece of the file.
+    /// Makes room in the ring; tells whether that much fits in it at all.
     #[cold]
-    fn move_on(&mut self, bound: usize) -> io::Result<&mut [u8]> {
-        let from = self.length();
-        if let Some(next) = self.next.take()
-            && bound as u64 <= PAGE_BYTES
-            && from >= next.offset()
-        {
-            self.at = (from - next.offset()) as usize;
-            self.done.push(std::mem::replace(&mut self.mapping, next));
-            return Ok(&mut self.mapping.bytes_mut()[self.at..]);
+    fn make_room(&mut self, bound: usize) -> io::Result<bool> {
+        self.limit = self.ring.tail() + RING_BYTES;
+        if self.head + bound as u64 > self.limit {
+            self.backlog().drain()?;
+            self.limit = self.head + RING_BYTES;
         }
-        let wanted = bound.max(MAPPED_BYTES);
-        let end = from + wanted as u64;
-        if end > self.allocated {
-            self.allocated = allocate(&self.file, self.allocated, end, self.ahead)?;
+        Ok(bound as u64 <= RING_BYTES)
+    }
+
+    /// Writes to the file what is larger than the ring, which is empty.
+    #[cold]
+    fn write_through(
+        &mut self,
+        bound: usize,
+        encode: impl FnOnce(&mut Encoder<'_>),
+    ) -> io::Result<()> {
+        let mut records = vec![0; bound];
+        let mut encoder = Encoder::new(&mut records);
+        encode(&mut encoder);
+        let length = encoder.finish();
+        records.truncate(length);
+        let file = &self.increment.file;
+        if let Err(error) = file.write_all_at(&records, self.length()) {
+            // What is half written would stand between the records before and those that come.
+            file.set_len(self.length())?;
+            return Err(error);
         }
-        self.mapping = Mapping::around(&self.file, from, wanted)?;
-        self.at = (from - self.mapping.offset()) as usize;
-        Ok(&mut self.mapping.bytes_mut()[self.at..])
+        self.head += records.len() as u64;
+        self.ring.skip_to(self.head);
+        self.limit = self.head + RING_BYTES;
+        Ok(())
     }
 }
 
 impl Group {
-    /// Adds what `encode` writes, at most `bound` bytes, as one record.
+    /// Adds what `encode` writes, at most `bound` bytes.
     fn collect(&mut self, bound: usize, encode: impl FnOnce(&mut Encoder<'_>)) {
         let start = self.records.len();
         self.records.resize(start + bound, 0);
@@ -372,7 +394,7 @@ impl Group {
         encode(&mut encoder);
         let length = encoder.finish();
         self.records.truncate(start + length);
-        self.ends.push(self.records.len());
+        self.count += 1;
     }
 }
 
@@ -380,6 +402,35 @@ impl Group {
 pub(super) fn annotation(boot_id: &str, now: BootTime, unix_us: i64) -> String {
     let (now_us, unix_us) = (now.micros(), unix_us.max(0));
     format!("#QL:boot={boot_id} now={now_us} unix={unix_us}\r\n")
+}
+
+/// Records on their way from the ring to the file.
+pub(super) struct Backlog {
+    ring: Arc<Ring>,
+    file: Arc<File>,
+    origin: u64,
+    pub(super) head: u64,
+}
+
+impl Backlog {
+    /// Writes to the file what it does not have.
+    ///
+    /// # Errors
+    /// The disk is full.
+    pub(super) fn drain(&self) -> io::Result<()> {
+        self.ring.drain(self.head, |records, position| {
+            self.file.write_all_at(records, position - self.origin)
+        })
+    }
+
+    /// The same, and syncs it.
+    ///
+    /// # Errors
+    /// The disk does not take it.
+    pub(super) fn sync(&self) -> io::Result<()> {
+        self.drain()?;
+        self.file.sync_data()
+    }
 }
 
 /// Space that a journal wants, got without keeping it from being appended to.
@@ -400,22 +451,23 @@ impl Shortage {
     }
 }
 
-/// Gives a file space from `from` up to at least `to`; tells up to where.
+/// Gets a file space from `from` up to at least `to`; tells up to where.
 fn allocate(file: &File, from: u64, to: u64, ahead: Ahead) -> io::Result<u64> {
-    let step = match ahead {
-        Ahead::Promised => ALLOCATED_BYTES,
-        Ahead::Zeroed => ZEROED_BYTES,
-    };
-    let to = to.next_multiple_of(step);
-    if ahead == Ahead::Promised {
-        match fallocate(file, FallocateFlags::empty(), from, to - from) {
-            Ok(()) => return Ok(to),
-            Err(Errno::OPNOTSUPP | Errno::NOSYS) => {}
-            Err(error) => return Err(error.into()),
+    match ahead {
+        Ahead::Promised => {
+            let to = to.next_multiple_of(ALLOCATED_BYTES);
+            match fallocate(file, FallocateFlags::KEEP_SIZE, from, to - from) {
+                // Where the file system promises nothing, a full disk is noticed when it is full.
+                Ok(()) | Err(Errno::OPNOTSUPP | Errno::NOSYS) => Ok(to),
+                Err(error) => Err(error.into()),
+            }
+        }
+        Ahead::Zeroed => {
+            let to = to.next_multiple_of(ZEROED_BYTES);
+            zero(file, from, to)?;
+            Ok(to)
         }
     }
-    zero(file, from, to)?;
-    Ok(to)
 }
 
 fn zero(file: &File, from: u64, to: u64) -> io::Result<()> {

@@ -189,15 +189,13 @@ impl Keeper {
 
     /// Notes what has become of a change, while the journal is locked.
     #[inline]
-    fn appended(&self, journal: &Journal, result: io::Result<()>) {
+    fn appended(&self, journal: &mut Journal, result: io::Result<()>) {
         if let Err(error) = result {
             self.lose(&error);
         }
         // Nobody else writes it: the journal is locked.
         let before = self.marks.appended.load(Ordering::Relaxed);
-        self.marks
-            .appended
-            .store(journal.total(), Ordering::Release);
+        self.marks.appended.store(journal.head(), Ordering::Release);
         let is_first =
             self.mode == Mode::EverySec && before == self.marks.synced.load(Ordering::SeqCst);
         if is_first || journal.wants_attention() || self.rewriting.is_due(journal.length()) {
@@ -273,7 +271,7 @@ impl Drop for Group<'_> {
     fn drop(&mut self) {
         let mut journal = self.keeper.journal.lock();
         let ended = journal.end_group();
-        self.keeper.appended(&journal, ended);
+        self.keeper.appended(&mut journal, ended);
     }
 }
 
@@ -281,7 +279,7 @@ impl Recorder for Arc<Keeper> {
     fn changed(&self, changes: &[KeyChange<'_>], now: BootTime) {
         let mut journal = self.journal.lock();
         let result = journal.append(changes, now, &self.clock);
-        self.appended(&journal, result);
+        self.appended(&mut journal, result);
         drop(journal);
         for change in changes {
             match change.state {
@@ -296,7 +294,7 @@ impl Recorder for Arc<Keeper> {
     fn flushed(&self, database: usize) {
         let mut journal = self.journal.lock();
         let result = journal.append_flush(database);
-        self.appended(&journal, result);
+        self.appended(&mut journal, result);
     }
 
     fn swapped(&self, first: usize, second: usize) {
@@ -304,7 +302,7 @@ impl Recorder for Arc<Keeper> {
         // A snapshot with some databases from before and some from after is none.
         self.rewriting.spoil();
         let result = journal.append_swap(first, second);
-        self.appended(&journal, result);
+        self.appended(&mut journal, result);
     }
 }
 

@@ -1,10 +1,5 @@
 //! Changes as requests: `SET key value PXAT unix-ms`, `DEL key`, as Redis writes them in its
 //! append-only file.
-//!
-//! A record goes straight to where it will stay, and its first byte is written last: what a killed
-//! process leaves half written begins with a zero and is no record.
-
-use std::sync::atomic::{Ordering, compiler_fence};
 
 use crate::clock::WallOffset;
 use crate::keyspace::{KeyChange, KeyState};
@@ -34,20 +29,12 @@ pub(super) const PLAIN_BYTES_MAX: usize = 256;
 /// Writes records into space that is large enough for them.
 pub(super) struct Encoder<'a> {
     space: &'a mut [u8],
-    /// Where the record begins that is being written, with which byte, and where it goes on.
-    start: usize,
-    first: u8,
     length: usize,
 }
 
 impl<'a> Encoder<'a> {
     pub(super) fn new(space: &'a mut [u8]) -> Encoder<'a> {
-        Encoder {
-            space,
-            start: 0,
-            first: 0,
-            length: 0,
-        }
+        Encoder { space, length: 0 }
     }
 
     /// Changes that were made as one; `selected` is the database of the records so far.
@@ -103,64 +90,38 @@ impl<'a> Encoder<'a> {
                 self.argument(key);
             }
         }
-        self.commit();
     }
 
     pub(super) fn select(&mut self, database: usize) {
         self.put(b"*2\r\n$6\r\nSELECT\r\n");
         self.number(database as i64);
-        self.commit();
     }
 
     pub(super) fn flush(&mut self) {
-        self.record(b"*1\r\n$7\r\nFLUSHDB\r\n");
+        self.put(b"*1\r\n$7\r\nFLUSHDB\r\n");
     }
 
     pub(super) fn swap(&mut self, first: usize, second: usize) {
         self.put(b"*3\r\n$6\r\nSWAPDB\r\n");
         self.number(first as i64);
         self.number(second as i64);
-        self.commit();
     }
 
-    /// A record, or several that were encoded elsewhere, each of which ends where `ends` says.
-    pub(super) fn records(&mut self, bytes: &[u8], ends: &[usize]) {
-        let mut start = 0;
-        for end in ends {
-            self.record(&bytes[start..*end]);
-            start = *end;
-        }
-    }
-
-    /// A whole record.
-    pub(super) fn record(&mut self, bytes: &[u8]) {
-        self.put(bytes);
-        self.commit();
+    /// Records that were encoded elsewhere.
+    pub(super) fn records(&mut self, records: &[u8]) {
+        self.put(records);
     }
 
     /// Begins and ends what is to be applied as one.
     pub(super) fn transaction(&mut self, records: impl FnOnce(&mut Encoder<'a>)) {
-        self.record(MULTI);
+        self.put(MULTI);
         records(self);
-        self.record(EXEC);
+        self.put(EXEC);
     }
 
     /// How many bytes were written.
     pub(super) fn finish(self) -> usize {
-        debug_assert_eq!(self.start, self.length, "a record was not committed");
         self.length
-    }
-
-    /// Makes the record valid that was written last.
-    #[inline]
-    fn commit(&mut self) {
-        // The process may be killed between any two instructions, and then the page cache has all
-        // that came before: nothing that the processor does makes a difference, only the order of
-        // the compiler.
-        compiler_fence(Ordering::SeqCst);
-        self.space[self.start] = self.first;
-        compiler_fence(Ordering::SeqCst);
-        self.start = self.length;
     }
 
     #[inline]
@@ -181,14 +142,8 @@ impl<'a> Encoder<'a> {
 
     #[inline]
     fn put(&mut self, bytes: &[u8]) {
-        let (mut from, mut bytes) = (self.length, bytes);
-        self.length += bytes.len();
-        if from == self.start
-            && let [first, rest @ ..] = bytes
-        {
-            self.first = *first;
-            (from, bytes) = (from + 1, rest);
-        }
-        self.space[from..self.length].copy_from_slice(bytes);
+        let end = self.length + bytes.len();
+        self.space[self.length..end].copy_from_slice(bytes);
+        self.length = end;
     }
 }

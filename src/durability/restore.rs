@@ -11,13 +11,14 @@ use parking_lot::Mutex;
 
 use super::file::{AppendOnlyFile, Entry};
 use super::horizon::{Found, Horizon, Promise};
-use super::journal::Ahead;
+use super::journal::{Ahead, Increment, Journal};
 use super::keeper::{Bell, Keeper, Marks};
 use super::lock::DirectoryLock;
 use super::manifest::{Manifest, Part};
 use super::reader::{Ending, Request};
 use super::replay::Replay;
 use super::rewrite::{Rewriting, TEMPORARY};
+use super::ring;
 use crate::clock::{self, BootTime, Clock};
 use crate::config::Durability;
 use crate::error::{Damage, JournalError, RestoreError};
@@ -107,6 +108,8 @@ impl<'a> Store<'a> {
         let boot_id: Arc<str> = clock::boot_id()
             .unwrap_or_else(|| "unknown".to_owned())
             .into();
+        ring::settle(&self.settings.directory, &self.manifest, &boot_id)
+            .map_err(|error| RestoreError::system("settle", &self.settings.directory, &error))?;
         let mut replay = Replay::new(keyspace, clock, apply);
         let ended = self.read_files(&mut replay, &boot_id)?;
         replay.end(&boot_id);
@@ -299,15 +302,10 @@ impl Loaded<'_> {
         let denied = |what: &'static str| {
             move |error: io::Error| RestoreError::system(what, directory, &error)
         };
-        let journal = super::journal::Journal::open(
-            directory,
-            &self.last.name,
-            self.length,
-            Ahead::of(mode),
-            Arc::clone(&self.boot_id),
-            &clock,
-        )
-        .map_err(denied("take space for the journal in"))?;
+        let boot_id = Arc::clone(&self.boot_id);
+        let journal = Increment::open(directory, &self.last, self.length, Ahead::of(mode))
+            .and_then(|increment| Journal::start(directory, increment, boot_id, &clock))
+            .map_err(denied("take space for the journal in"))?;
         let keeper = Keeper {
             mode,
             clock,

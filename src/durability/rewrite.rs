@@ -6,15 +6,14 @@
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write as _};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 
 use super::Mode;
-use super::journal::{Ahead, Journal, annotation};
+use super::journal::{Ahead, Increment, annotation};
 use super::keeper::Keeper;
-use super::manifest::{BaseFormat, Manifest, Part};
+use super::manifest::{BaseFormat, Manifest};
 use super::record::{Encoder, PLAIN_BYTES_MAX, bound};
 use crate::clock::WallOffset;
 use crate::error::JournalError;
@@ -217,26 +216,24 @@ impl Keeper {
         let stem = &self.rewriting.stem;
         let mut manifest = self.rewriting.manifest.lock();
         let mut next = manifest.clone();
-        let Part { name, number } = next.add_increment(stem);
-        let mut fresh = self
-            .open_journal(&name, 0)
-            .map_err(|error| failed(&error))?;
+        let part = next.add_increment(stem);
+        let ahead = Ahead::of(self.mode);
+        let increment =
+            Increment::open(&self.directory, &part, 0, ahead).map_err(|error| failed(&error))?;
         next.write(&self.directory, stem)?;
         *manifest = next;
         let _syncing = self.syncing.lock();
-        let old = {
-            let mut journal = self.journal.lock();
-            fresh.take_over(&mut journal);
-            std::mem::replace(&mut *journal, fresh)
-        };
+        let moved = self.journal.lock().move_to(increment, &self.clock);
+        let (old, length) = moved.map_err(|error| failed(&error))?;
         self.rewriting
             .others_bytes
-            .fetch_add(old.length(), Ordering::Relaxed);
-        old.cut().map_err(|error| failed(&error))?;
+            .fetch_add(length, Ordering::Relaxed);
+        // The space that no record has taken is given back.
+        old.set_len(length).map_err(|error| failed(&error))?;
         if self.mode != Mode::Guard {
-            old.file().sync_data().map_err(|error| failed(&error))?;
+            old.sync_data().map_err(|error| failed(&error))?;
         }
-        Ok(number)
+        Ok(part.number)
     }
 
     /// Writes all keys to a file; tells its length.
@@ -295,18 +292,6 @@ impl Keeper {
             bytes: rewriting.others_bytes.load(Ordering::Relaxed) + length,
             base_bytes: rewriting.base_bytes.load(Ordering::Relaxed),
         }
-    }
-
-    pub(super) fn open_journal(&self, name: &std::ffi::OsStr, length: u64) -> io::Result<Journal> {
-        let boot_id = Arc::clone(&self.boot_id);
-        Journal::open(
-            &self.directory,
-            name,
-            length,
-            Ahead::of(self.mode),
-            boot_id,
-            &self.clock,
-        )
     }
 }
 

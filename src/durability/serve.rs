@@ -4,15 +4,12 @@
 //! sync, let it wake by itself, once a second.
 
 use std::io;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::Mode;
 use super::horizon::Promise;
-use super::journal::MAPPED_BYTES;
 use super::keeper::{AHEAD_US, Keeper};
-use super::mapping::Mapping;
 use crate::clock::Stopwatch;
 
 /// How often a failing disk is tried, and how long `everysec` waits with a sync.
@@ -55,7 +52,8 @@ impl Keeper {
 
     fn work(&self, is_sync_due: bool) -> io::Result<()> {
         self.get_space()?;
-        self.map_ahead();
+        let backlog = self.journal.lock().backlog();
+        backlog.drain()?;
         self.promise()?;
         if is_sync_due {
             self.sync()?;
@@ -97,18 +95,6 @@ impl Keeper {
             .lock()
             .note_allocated(&shortage.file, allocated);
         Ok(())
-    }
-
-    /// Prepares the next piece of the journal. Where that cannot be done, it is done when needed.
-    fn map_ahead(&self) {
-        let (wanted, done) = self.journal.lock().ask_for_next();
-        drop(done);
-        if let Some((file, start)) = wanted {
-            if let Ok(mut next) = Mapping::around(&file, start, MAPPED_BYTES) {
-                next.populate();
-                self.journal.lock().give_next(&file, next);
-            }
-        }
     }
 
     /// Writes a horizon if one is wanted.
@@ -154,13 +140,10 @@ impl Keeper {
     /// Syncs what was appended so far.
     pub(super) fn sync(&self) -> io::Result<()> {
         let _syncing = self.syncing.lock();
-        let (file, appended) = {
-            let journal = self.journal.lock();
-            (Arc::clone(journal.file()), journal.total())
-        };
-        if appended > self.marks.synced.load(Ordering::SeqCst) {
-            file.sync_data()?;
-            self.marks.synced.store(appended, Ordering::SeqCst);
+        let backlog = self.journal.lock().backlog();
+        if backlog.head > self.marks.synced.load(Ordering::SeqCst) {
+            backlog.sync()?;
+            self.marks.synced.store(backlog.head, Ordering::SeqCst);
             self.marks.journal_syncs.fetch_add(1, Ordering::Relaxed);
         }
         Ok(())
@@ -171,6 +154,8 @@ impl Keeper {
     /// # Errors
     /// The disk does not take it.
     pub fn close(&self) -> io::Result<()> {
-        self.journal.lock().close(&self.clock)
+        self.journal.lock().close(&self.clock)?;
+        // It is empty.
+        std::fs::remove_file(self.directory.join(super::ring::NAME))
     }
 }

@@ -1,0 +1,318 @@
+//! The end of the journal that is not in its file yet: a small ring of memory, mapped from a file.
+//!
+//! A record costs a copy into memory that is warm, and no system call. What was published is in the
+//! page cache and outlives the process; the keeper's thread writes it to the journal in large
+//! pieces, and a start does so with what a killed server has left ([`settle`]). Positions count the
+//! bytes of the journal: a record has the same place in the ring for as long as it is there, and a
+//! piece that is written twice is written the same.
+//!
+//! The ring is mapped twice, one behind the other, so that nothing in it ever wraps.
+
+use std::ffi::OsString;
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+use std::ptr::NonNull;
+use std::sync::atomic::{AtomicU64, Ordering, compiler_fence};
+
+use parking_lot::Mutex;
+use rustix::mm::{MapFlags, ProtFlags, mmap, mmap_anonymous, munmap};
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::manifest::Manifest;
+
+/// The file's name in the append-only directory.
+pub(super) const NAME: &str = "quintlock.ring";
+/// Bytes of records: few enough to stay in a core's cache.
+pub(super) const RING_BYTES: u64 = 512 * 1024;
+/// A page of any size that is in use.
+const HEADER_BYTES: u64 = 64 * 1024;
+const MAGIC: u64 = u64::from_le_bytes(*b"QLRING01");
+
+/// The words of the header.
+#[derive(Clone, Copy)]
+enum Word {
+    Magic = 0,
+    Boot = 1,
+    /// Which of the two places is in force: the lowest bit tells.
+    Turn = 2,
+    /// Two places, each the number of an increment and the position at which it begins.
+    FirstPlace = 3,
+    SecondPlace = 5,
+    /// Each in a cache line of its own: they are written by different threads.
+    Head = 8,
+    Tail = 16,
+}
+
+/// See the module's text.
+pub(super) struct Ring {
+    start: NonNull<u8>,
+    /// Held by whoever takes bytes out.
+    draining: Mutex<()>,
+}
+
+// SAFETY: the header is atomic; the bytes between tail and head are read by whoever drains, those
+// behind are written by whoever has the journal's lock, and nobody else touches either.
+#[expect(unsafe_code, reason = "a raw pointer is neither by itself")]
+unsafe impl Send for Ring {}
+// SAFETY: as above.
+#[expect(unsafe_code, reason = "a raw pointer is neither by itself")]
+unsafe impl Sync for Ring {}
+
+impl Ring {
+    /// A new and empty ring at `position` of the journal, whose increment `number` begins at 0.
+    ///
+    /// # Errors
+    /// The disk has no space for it.
+    pub(super) fn create(
+        directory: &Path,
+        boot_id: &str,
+        number: u64,
+        position: u64,
+    ) -> io::Result<Ring> {
+        let path = directory.join(NAME);
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .open(path)?;
+        // Written and not only promised: a page that finds the disk full ends the process.
+        let zeros = vec![0; (HEADER_BYTES + RING_BYTES) as usize];
+        file.write_all_at(&zeros, 0)?;
+        let ring = Ring {
+            start: map(&file)?,
+            draining: Mutex::default(),
+        };
+        ring.word(Word::Boot)
+            .store(xxh3_64(boot_id.as_bytes()), Ordering::Relaxed);
+        ring.word(Word::Head).store(position, Ordering::Relaxed);
+        ring.word(Word::Tail).store(position, Ordering::Relaxed);
+        ring.move_to(number, 0);
+        // A half made ring has no name yet.
+        ring.word(Word::Magic).store(MAGIC, Ordering::Release);
+        Ok(ring)
+    }
+
+    /// From here on the journal goes to the increment `number`, which begins at `origin`. The ring
+    /// is empty.
+    pub(super) fn move_to(&self, number: u64, origin: u64) {
+        let turn = self.word(Word::Turn).load(Ordering::Relaxed) + 1;
+        let place = self.place(turn);
+        place[0].store(number, Ordering::Relaxed);
+        place[1].store(origin, Ordering::Relaxed);
+        // The process may be killed between any two instructions; what was stored before is there.
+        compiler_fence(Ordering::SeqCst);
+        self.word(Word::Turn).store(turn, Ordering::Release);
+    }
+
+    /// Makes what was written up to `head` part of the journal.
+    #[inline]
+    pub(super) fn publish(&self, head: u64) {
+        compiler_fence(Ordering::SeqCst);
+        self.word(Word::Head).store(head, Ordering::Release);
+    }
+
+    /// Up to where records are in the file.
+    #[inline]
+    pub(super) fn tail(&self) -> u64 {
+        self.word(Word::Tail).load(Ordering::Acquire)
+    }
+
+    /// Gives `write` the bytes up to `head` that were not taken out before, and their position; lets
+    /// go of them if it succeeds.
+    ///
+    /// # Errors
+    /// Those of `write`.
+    pub(super) fn drain(
+        &self,
+        head: u64,
+        write: impl FnOnce(&[u8], u64) -> io::Result<()>,
+    ) -> io::Result<()> {
+        let _draining = self.draining.lock();
+        let tail = self.tail();
+        if tail < head {
+            write(self.pending(tail, head), tail)?;
+            self.release(head);
+        }
+        Ok(())
+    }
+
+    /// Goes on at `position`: all before is in the file. The ring is empty, and the journal locked.
+    pub(super) fn skip_to(&self, position: u64) {
+        let _draining = self.draining.lock();
+        // In this order: what is left by a process that is killed in between is no ring.
+        self.release(position);
+        self.publish(position);
+    }
+
+    fn release(&self, tail: u64) {
+        compiler_fence(Ordering::SeqCst);
+        self.word(Word::Tail).store(tail, Ordering::Release);
+    }
+
+    /// Room for `length` bytes at `position`, which must be the head; for who has the journal's
+    /// lock and has seen that they do not reach round to the tail.
+    #[inline]
+    #[expect(
+        clippy::mut_from_ref,
+        reason = "the journal's lock is held by the caller"
+    )]
+    pub(super) fn room(&self, position: u64, length: usize) -> &mut [u8] {
+        debug_assert!(position + length as u64 <= self.tail() + RING_BYTES);
+        #[expect(
+            unsafe_code,
+            reason = "the memory is the system's, not the allocator's"
+        )]
+        // SAFETY: the offset is below RING_BYTES and `length` at most that, and the ring is mapped
+        // twice. Nobody reads behind the head, and the journal's lock keeps other writers away.
+        unsafe {
+            std::slice::from_raw_parts_mut(self.at(position), length)
+        }
+    }
+
+    /// The bytes from the tail to `head`, for who may drain.
+    fn pending(&self, tail: u64, head: u64) -> &[u8] {
+        let length = (head - tail).min(RING_BYTES) as usize;
+        #[expect(
+            unsafe_code,
+            reason = "the memory is the system's, not the allocator's"
+        )]
+        // SAFETY: as above; nobody writes between tail and head until the tail is moved.
+        unsafe {
+            std::slice::from_raw_parts(self.at(tail), length)
+        }
+    }
+
+    fn at(&self, position: u64) -> *mut u8 {
+        let offset = HEADER_BYTES + position % RING_BYTES;
+        #[expect(unsafe_code, reason = "a place in raw memory")]
+        // SAFETY: the mapping has the header and twice the ring.
+        unsafe {
+            self.start.as_ptr().add(offset as usize)
+        }
+    }
+
+    fn word(&self, word: Word) -> &AtomicU64 {
+        self.word_at(word as usize)
+    }
+
+    fn place(&self, turn: u64) -> [&AtomicU64; 2] {
+        let first = match turn % 2 {
+            0 => Word::FirstPlace,
+            _ => Word::SecondPlace,
+        };
+        [first as usize, first as usize + 1].map(|index| self.word_at(index))
+    }
+
+    fn word_at(&self, index: usize) -> &AtomicU64 {
+        #[expect(unsafe_code, reason = "a word of raw memory")]
+        // SAFETY: the header is mapped for as long as this lives, the word is aligned as the page
+        // is, and it is only ever used as an atomic.
+        unsafe {
+            AtomicU64::from_ptr(self.start.as_ptr().cast::<u64>().add(index))
+        }
+    }
+}
+
+impl Drop for Ring {
+    fn drop(&mut self) {
+        let length = (HEADER_BYTES + 2 * RING_BYTES) as usize;
+        #[expect(unsafe_code, reason = "what was mapped must be unmapped")]
+        // SAFETY: it was mapped with this length, and nobody borrows it any more.
+        let unmapped = unsafe { munmap(self.start.as_ptr().cast(), length) };
+        debug_assert!(unmapped.is_ok());
+    }
+}
+
+/// Maps the header and, one behind the other, the ring and the ring again.
+fn map(file: &File) -> io::Result<NonNull<u8>> {
+    let length = (HEADER_BYTES + 2 * RING_BYTES) as usize;
+    let access = ProtFlags::READ | ProtFlags::WRITE;
+    #[expect(unsafe_code, reason = "mapping a file is what this function is for")]
+    // SAFETY: the system chooses where `length` bytes are free; the two pieces of the file take the
+    // place of that very memory, which nobody has seen yet.
+    unsafe {
+        let none = std::ptr::null_mut();
+        let start = mmap_anonymous(none, length, ProtFlags::empty(), MapFlags::PRIVATE)?;
+        let flags = MapFlags::SHARED | MapFlags::FIXED;
+        let once = (HEADER_BYTES + RING_BYTES) as usize;
+        mmap(start, once, access, flags, file, 0)?;
+        let again = start.cast::<u8>().add(once).cast();
+        mmap(
+            again,
+            RING_BYTES as usize,
+            access,
+            flags,
+            file,
+            HEADER_BYTES,
+        )?;
+        NonNull::new(start.cast()).ok_or(io::ErrorKind::OutOfMemory.into())
+    }
+}
+
+/// Writes to the journal what a killed server has left in its ring, and removes the ring. One that
+/// was left by another start of the machine is not used: its pages may be of different times.
+///
+/// # Errors
+/// What the system says.
+pub(super) fn settle(directory: &Path, manifest: &Manifest, boot_id: &str) -> io::Result<()> {
+    let path = directory.join(NAME);
+    let bytes = match fs::read(&path) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    if let Some(left) = Left::find(&bytes, boot_id)
+        && let Some(name) = left.name(manifest)
+    {
+        let file = OpenOptions::new().write(true).open(directory.join(name))?;
+        // A file that ends before the ring begins has lost something in between.
+        if left.offset <= file.metadata()?.len() {
+            file.write_all_at(&left.bytes, left.offset)?;
+        }
+    }
+    fs::remove_file(path)
+}
+
+/// What is left in a ring, and where it belongs.
+struct Left {
+    number: u64,
+    offset: u64,
+    bytes: Vec<u8>,
+}
+
+impl Left {
+    fn find(ring: &[u8], boot_id: &str) -> Option<Left> {
+        let word = |index: usize| {
+            let bytes = ring.get(index * 8..index * 8 + 8)?;
+            Some(u64::from_le_bytes(bytes.try_into().ok()?))
+        };
+        let is_known = word(Word::Magic as usize)? == MAGIC
+            && word(Word::Boot as usize)? == xxh3_64(boot_id.as_bytes());
+        let (head, tail) = (word(Word::Head as usize)?, word(Word::Tail as usize)?);
+        if !is_known || head < tail || head - tail > RING_BYTES {
+            return None;
+        }
+        let place = match word(Word::Turn as usize)? % 2 {
+            0 => Word::FirstPlace,
+            _ => Word::SecondPlace,
+        };
+        let (number, origin) = (word(place as usize)?, word(place as usize + 1)?);
+        let records = ring.get(HEADER_BYTES as usize..)?;
+        let records = records.get(..RING_BYTES as usize)?;
+        let bytes = (tail..head).map(|position| records[(position % RING_BYTES) as usize]);
+        Some(Left {
+            number,
+            offset: tail.checked_sub(origin)?,
+            bytes: bytes.collect(),
+        })
+    }
+
+    fn name(&self, manifest: &Manifest) -> Option<OsString> {
+        let parts = manifest.increments().iter();
+        let part = parts.into_iter().find(|part| part.number == self.number)?;
+        Some(part.name.clone())
+    }
+}
