@@ -117,14 +117,15 @@ impl Program {
         calls: &mut C,
     ) -> Reply {
         let release = self.release.as_ref();
-        match release.and_then(|release| release.run(keys, argv, calls)) {
-            Some(true) => Reply::Integer(1),
+        let blocks = match release.and_then(|release| release.run(keys, argv, calls)) {
+            Some(true) => return Reply::Integer(1),
             Some(false) => match release.and_then(Release::refusal) {
-                Some(number) => Reply::Integer(number),
-                None => Run::answer_rest(&self.script, sha1_hex, keys, argv, calls),
+                Some(number) => return Reply::Integer(number),
+                None => Release::otherwise(&self.script),
             },
-            None => Run::answer(&self.script, sha1_hex, keys, argv, calls),
-        }
+            None => (self.script.body.as_slice(), &[][..]),
+        };
+        Run::answer(&self.script, blocks, sha1_hex, keys, argv, calls)
     }
 }
 

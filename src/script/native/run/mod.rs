@@ -12,7 +12,6 @@ mod question;
 use smallvec::SmallVec;
 
 use super::ast::{Equality, Expr, Input, Line, Script, Statement};
-use super::release::Release;
 use super::value::{Tables, Text, Value, one_line};
 use super::{JOINED_BYTES_MAX, operation};
 use crate::error::GENERAL_CODE;
@@ -53,36 +52,14 @@ fn runtime_error(line: Line, text: &str) -> Box<Raised> {
 }
 
 impl<'a, C: Calls + ?Sized> Run<'a, C> {
-    /// Runs `script` and answers with its value or its error.
+    /// Runs two blocks of `script`, one after the other, and answers with their value or their
+    /// error.
     pub(super) fn answer(
         script: &'a Script,
+        (block, rest): (&'a [Statement], &'a [Statement]),
         sha1_hex: &str,
         keys: &'a [&'a [u8]],
         argv: &'a [&'a [u8]],
-        calls: &'a mut C,
-    ) -> Reply {
-        Run::answer_blocks(script, &script.body, &[], sha1_hex, (keys, argv), calls)
-    }
-
-    /// As [`Run::answer`], for a script whose first statement was found not to hold.
-    pub(super) fn answer_rest(
-        script: &'a Script,
-        sha1_hex: &str,
-        keys: &'a [&'a [u8]],
-        argv: &'a [&'a [u8]],
-        calls: &'a mut C,
-    ) -> Reply {
-        let (otherwise, rest) = Release::otherwise(script);
-        Run::answer_blocks(script, otherwise, rest, sha1_hex, (keys, argv), calls)
-    }
-
-    #[inline]
-    fn answer_blocks(
-        script: &'a Script,
-        block: &'a [Statement],
-        rest: &'a [Statement],
-        sha1_hex: &str,
-        (keys, argv): (&'a [&'a [u8]], &'a [&'a [u8]]),
         calls: &'a mut C,
     ) -> Reply {
         // Filled where it stands: moving it would cost more than a short script does.
