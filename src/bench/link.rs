@@ -12,6 +12,7 @@ use std::time::Duration;
 use crate::error::BenchError;
 
 use super::reply::{Answer, first_answer};
+use super::request::request;
 
 /// Where a server listens.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -156,9 +157,9 @@ impl Control {
 
     /// Sends several requests with one argument list each, and gives their answers.
     pub(super) fn ask_all(&mut self, requests: &[Vec<Vec<u8>>]) -> Result<Vec<Answer>, BenchError> {
-        let words = |request: &Vec<Vec<u8>>| {
-            let words: Vec<&[u8]> = request.iter().map(Vec::as_slice).collect();
-            self::request(&words)
+        let words = |each: &Vec<Vec<u8>>| {
+            let words: Vec<&[u8]> = each.iter().map(Vec::as_slice).collect();
+            request(&words)
         };
         let bytes: Vec<u8> = requests.iter().flat_map(words).collect();
         self.send(&bytes)?;
@@ -235,17 +236,6 @@ impl Control {
         };
         link.map_err(|error| self.target.dropped(&error.to_string()))
     }
-}
-
-/// The bytes of one request.
-fn request(words: &[&[u8]]) -> Vec<u8> {
-    let mut bytes = format!("*{}\r\n", words.len()).into_bytes();
-    for word in words {
-        bytes.extend_from_slice(format!("${}\r\n", word.len()).as_bytes());
-        bytes.extend_from_slice(word);
-        bytes.extend_from_slice(b"\r\n");
-    }
-    bytes
 }
 
 /// A non-blocking connection.

@@ -19,6 +19,7 @@ mod options;
 mod pass;
 mod process;
 pub(crate) mod reply;
+pub(crate) mod request;
 mod run;
 mod schedule;
 mod stage;

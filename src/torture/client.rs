@@ -9,11 +9,11 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use crate::bench::reply::Answer;
+use crate::bench::request::request;
 use crate::clock::Stopwatch;
 use crate::error::TortureError;
 
 use super::history::{End, Hold};
-use super::instance::request;
 use super::options::{Options, Release};
 use super::random::Random;
 use super::voter::{Heard, Said, Voter};
