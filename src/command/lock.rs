@@ -9,7 +9,7 @@ use std::sync::Arc;
 use crate::client::Client;
 use crate::clock::BootTime;
 use crate::command::args;
-use crate::command::{CommandResult, Context};
+use crate::command::{CommandResult, Context, Outcome};
 use crate::contention::{Record, Refused};
 use crate::error::CommandError;
 use crate::glob::{self, Case};
@@ -66,15 +66,8 @@ pub fn list(ctx: &mut Context<'_>, args: &[&[u8]]) -> CommandResult {
             break;
         }
     }
-    let locks = keys.iter().filter_map(|key| Lock::look(ctx, key));
-    let locks: Vec<Lock> = locks.collect();
-    Ok(Reply::Array(
-        locks
-            .iter()
-            .map(|lock| Reply::Map(lock.summary(ctx)))
-            .collect(),
-    )
-    .into())
+    let locks: Vec<Lock> = keys.iter().filter_map(|key| Lock::look(ctx, key)).collect();
+    Ok(summaries(ctx, &locks))
 }
 
 /// Replies all that is known of a lock, null if nobody holds it.
@@ -106,13 +99,12 @@ pub fn top(ctx: &mut Context<'_>, args: &[&[u8]]) -> CommandResult {
         let lock = Lock::look(ctx, &key);
         locks.extend(lock.filter(|lock| lock.record.is_some()));
     }
-    Ok(Reply::Array(
-        locks
-            .iter()
-            .map(|lock| Reply::Map(lock.summary(ctx)))
-            .collect(),
-    )
-    .into())
+    Ok(summaries(ctx, &locks))
+}
+
+fn summaries(ctx: &Context<'_>, locks: &[Lock]) -> Outcome {
+    let each = locks.iter().map(|lock| Reply::Map(lock.summary(ctx)));
+    Reply::Array(each.collect()).into()
 }
 
 fn positive(text: &[u8]) -> Result<usize, CommandError> {
