@@ -92,6 +92,7 @@ pub mod slowlog;
 pub mod stats;
 pub mod torture;
 pub mod watch;
+pub mod words;
 
 pub use cluster::Cluster;
 pub use config::REDIS_VERSION;

@@ -9,8 +9,8 @@ use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
-use super::split;
 use crate::error::ConfigError;
+use crate::words;
 
 /// What the command line asks for.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -77,7 +77,7 @@ pub(super) fn parse(words: &[OsString]) -> Result<Arguments, ConfigError> {
 
 /// One word may hold a whole line: `"--port 6380"`.
 fn option_words(option: &[u8]) -> Result<Vec<Vec<u8>>, ConfigError> {
-    let words = split::words(option).map_err(|split::UnbalancedQuotes| {
+    let words = words::all(option).map_err(|words::UnbalancedQuotes| {
         let option = option.escape_ascii();
         ConfigError::Other(format!(
             "the quotes in '--{option}' do not pair; add the missing one"

@@ -10,9 +10,9 @@ use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use super::split;
 use crate::error::{ConfigError, LineError};
 use crate::glob::{self, Case};
+use crate::words;
 
 const LINE_BYTES_MAX: usize = 64 << 10;
 const FILE_BYTES_MAX: u64 = 16 << 20;
@@ -208,7 +208,7 @@ impl Reader {
                     "the line holds a zero byte; is this a configuration file?".into(),
                 ));
             }
-            let words = split::words(line).map_err(|split::UnbalancedQuotes| {
+            let words = words::all(line).map_err(|words::UnbalancedQuotes| {
                 let line = String::from_utf8_lossy(line).into_owned();
                 let what = "the quotes do not pair; add the missing one";
                 origin.error(line, what, Some("Unbalanced quotes in configuration line"))

@@ -17,7 +17,6 @@ mod password;
 mod rewrite;
 pub mod setting;
 mod settings;
-mod split;
 mod supervision;
 pub mod table;
 mod typed;
@@ -36,7 +35,6 @@ pub(crate) use rewrite::quoted;
 pub use settings::{
     BindAddress, BindHost, ClientClass, LogLevel, Presence, Settings, SharedLogLevel, TcpPort,
 };
-pub(crate) use split::words as split_words;
 pub use supervision::Supervision;
 pub use value::{Kind, OutputLimit, Value};
 

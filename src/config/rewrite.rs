@@ -12,10 +12,11 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
+use crate::words;
+
 use super::accepted::{DROPPED_STATEMENTS, STATEMENTS};
 use super::password::default_user_line;
 use super::setting::{self, Preset, Setting};
-use super::split;
 use super::value::{CLIENT_CLASSES, Kind, OutputLimit, Value};
 
 /// What stands above the lines that are appended.
@@ -160,7 +161,7 @@ impl State {
                 state.lines.push(line.to_vec());
                 continue;
             }
-            let words = split::words(line).unwrap_or_default();
+            let words = words::all(line).unwrap_or_default();
             match words.first().and_then(|name| known(name)) {
                 Some(Name::Setting(name)) => {
                     let places = state.places.entry(name.into()).or_default();
@@ -336,7 +337,7 @@ mod tests {
     fn what_is_quoted_is_read_back() {
         let all: Vec<u8> = (0..=255).collect();
         let line = [b"requirepass ", &quoted(&all)[..]].concat();
-        assert_eq!(split::words(&line).unwrap()[1], all);
+        assert_eq!(words::all(&line).unwrap()[1], all);
     }
 
     #[test]

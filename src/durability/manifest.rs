@@ -16,8 +16,9 @@ use std::io::{self, ErrorKind, Write as _};
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::{Path, PathBuf};
 
-use crate::config::{quoted, split_words};
+use crate::config::quoted;
 use crate::error::{JournalError, MANIFEST_LINE_BYTES_MAX, ManifestError, ManifestFault};
+use crate::words;
 
 /// The files of one append-only directory.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -96,7 +97,7 @@ impl Manifest {
             return Ok(());
         }
         let line = line.strip_suffix(b"\n").ok_or(ManifestFault::Long)?;
-        let words = split_words(line).map_err(|_| ManifestFault::Form)?;
+        let words = words::all(line).map_err(|_| ManifestFault::Form)?;
         if words.len() < 6 || !words.len().is_multiple_of(2) {
             return Err(ManifestFault::Form);
         }

@@ -57,6 +57,7 @@ fn bulk(buffer: &[u8], position: usize) -> Option<(usize, usize)> {
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::hostile::request_bytes;
     use super::super::request::{Parser, Progress};
     use super::*;
 
@@ -79,16 +80,6 @@ mod tests {
         })
     }
 
-    fn request(arguments: &[Vec<u8>]) -> Vec<u8> {
-        let mut bytes = format!("*{}\r\n", arguments.len()).into_bytes();
-        for argument in arguments {
-            bytes.extend_from_slice(format!("${}\r\n", argument.len()).as_bytes());
-            bytes.extend_from_slice(argument);
-            bytes.extend_from_slice(b"\r\n");
-        }
-        bytes
-    }
-
     proptest! {
         #[test]
         fn finds_what_the_parser_finds(
@@ -98,7 +89,7 @@ mod tests {
             place in any::<prop::sample::Index>(),
             byte in any::<u8>(),
         ) {
-            let mut bytes = request(&arguments);
+            let mut bytes = request_bytes(&arguments);
             bytes.extend(behind);
             prop_assert!(agrees(&bytes));
             prop_assert!(agrees(&bytes[..cut.index(bytes.len())]));
@@ -120,7 +111,7 @@ mod tests {
 
     #[test]
     fn a_lock_request_is_read_the_short_way() {
-        let bytes = request(&[
+        let bytes = request_bytes(&[
             b"SET".to_vec(),
             b"lock:order:000000000042".to_vec(),
             vec![b't'; 36],
