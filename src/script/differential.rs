@@ -219,6 +219,23 @@ impl Tally {
     }
 }
 
+/// Checks that each script runs natively as in Lua, in about `count` cases together.
+fn compare(scripts: &[(Script, Program)], count: usize, salt: u64) {
+    let pair = Pair::new();
+    let each = count.div_ceil(scripts.len());
+    let mut tally = Tally::default();
+    for (script, program) in scripts {
+        for case in stirred_cases(script, each, salt) {
+            tally.add(
+                &case,
+                &pair.check(&script.name, program, &script.body, &case),
+            );
+        }
+    }
+    eprintln!("{} scripts, {tally:?}", scripts.len());
+    assert!(tally.errors * 20 > tally.cases && tally.changes * 10 > tally.cases);
+}
+
 /// As many cases of one script, half of them with arguments and values no script expects.
 fn stirred_cases(script: &Script, count: usize, salt: u64) -> Vec<Case> {
     let mut cases = cases(script, count, salt);
@@ -231,25 +248,11 @@ fn stirred_cases(script: &Script, count: usize, salt: u64) -> Vec<Case> {
 
 #[test]
 fn lock_scripts_run_natively_as_in_lua() {
-    let pair = Pair::new();
-    let corpus = native_corpus();
-    let each = case_count(4_000).div_ceil(corpus.len());
-    let mut tally = Tally::default();
-    for (script, program) in &corpus {
-        for case in stirred_cases(script, each, 11) {
-            tally.add(
-                &case,
-                &pair.check(&script.name, program, &script.body, &case),
-            );
-        }
-    }
-    eprintln!("{} scripts, {tally:?}", corpus.len());
-    assert!(tally.errors * 20 > tally.cases && tally.changes * 10 > tally.cases);
+    compare(&native_corpus(), case_count(4_000), 11);
 }
 
 #[test]
 fn edited_lock_scripts_run_natively_as_in_lua() {
-    let pair = Pair::new();
     let mut edited = Vec::new();
     for (script, _) in native_corpus() {
         let body = String::from_utf8(script.body).expect("the corpus is text");
@@ -261,19 +264,8 @@ fn edited_lock_scripts_run_natively_as_in_lua() {
             }
         }
     }
-    let each = case_count(4_000).div_ceil(edited.len());
-    let mut tally = Tally::default();
-    for (script, program) in &edited {
-        for case in stirred_cases(script, each, 12) {
-            tally.add(
-                &case,
-                &pair.check(&script.name, program, &script.body, &case),
-            );
-        }
-    }
-    eprintln!("{} scripts, {tally:?}", edited.len());
     assert!(edited.len() > 500);
-    assert!(tally.errors * 20 > tally.cases && tally.changes * 10 > tally.cases);
+    compare(&edited, case_count(4_000), 12);
 }
 
 #[test]
