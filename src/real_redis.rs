@@ -1,4 +1,4 @@
-//! The judge of unit tests: a real redis-server, where the environment names one.
+//! The judge of the tests: a real redis-server, where the environment names one.
 //!
 //! `REAL_REDIS` is the path of a redis-server, which is started on a free port and ends with its
 //! handle, or the `host:port` of one that runs and may be emptied. A server that runs already is
@@ -70,9 +70,14 @@ impl RealRedis {
         }
     }
 
+    /// Where it listens.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// A connection to it.
     pub(crate) fn connect(&self) -> TcpStream {
-        let stream = TcpStream::connect(self.address)
+        let stream = TcpStream::connect(self.address())
             .unwrap_or_else(|error| panic!("cannot connect to {}: {error}", self.address));
         stream
             .set_nodelay(true)

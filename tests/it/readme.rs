@@ -5,50 +5,25 @@
 //! `UPDATE=1` rewrites the list of commands. What else is wrong is for a person to correct.
 
 use std::fs;
-use std::path::{Path, PathBuf};
 
 use quintlock::command::docs;
 use quintlock::config::setting::{self, Preset};
 use quintlock::script::native::Program;
 
+use crate::support::document::{assert_in_readme, path, read, split};
+
 const LIST_BEGINS: &str =
     "<!-- commands: begin; written by `UPDATE=1 cargo test --test it readme` -->\n";
 const LIST_ENDS: &str = "<!-- commands: end -->\n";
 
-fn path(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
-}
-
-fn read(name: &str) -> String {
-    fs::read_to_string(path(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
-}
-
-/// The parts of `text` before, between and behind the two marks.
-fn split<'a>(text: &'a str, begin: &str, end: &str) -> (&'a str, &'a str, &'a str) {
-    let missing = |mark: &str| -> ! { panic!("there is no {mark:?}") };
-    let (before, rest) = text.split_once(begin).unwrap_or_else(|| missing(begin));
-    let (between, behind) = rest.split_once(end).unwrap_or_else(|| missing(end));
-    (before, between, behind)
-}
-
 #[test]
 fn the_list_of_commands_is_that_of_the_table() {
-    let readme = read("README.md");
-    let (before, list, behind) = split(&readme, LIST_BEGINS, LIST_ENDS);
-    let expected = format!("\n{}\n", docs::markdown());
-    if list == expected {
-        return;
-    }
-    let is_update = std::env::var("UPDATE").is_ok_and(|value| value == "1");
-    assert!(
-        is_update,
-        "the list is not the table's; run UPDATE=1 cargo test --test it readme"
+    assert_in_readme(
+        LIST_BEGINS,
+        LIST_ENDS,
+        &format!("\n{}\n", docs::markdown()),
+        "the list is not the table's; run UPDATE=1 cargo test --test it readme",
     );
-    let updated = [before, LIST_BEGINS, &expected, LIST_ENDS, behind].concat();
-    // The other tests read the README meanwhile and must not meet half of it.
-    let unfinished = path("README.md.new");
-    fs::write(&unfinished, updated).expect("a writable directory");
-    fs::rename(unfinished, path("README.md")).expect("a writable README");
 }
 
 #[test]

@@ -10,21 +10,14 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
-use std::path::{Path, PathBuf};
 
 use serde_json::Value;
+
+use crate::support::document::{assert_in_readme, path, read};
 
 const BEGIN: &str = "<!-- lock libraries: begin; written by `UPDATE=1 scripts/clients` -->\n";
 const END: &str = "<!-- lock libraries: end -->\n";
 const SHOWN_BY_ALL: usize = 6;
-
-fn path(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
-}
-
-fn read(name: &str) -> String {
-    fs::read_to_string(path(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
-}
 
 /// The lines of all suites, in the order of the table.
 fn results() -> Vec<Value> {
@@ -150,23 +143,12 @@ fn table(results: &[Value]) -> String {
 
 #[test]
 fn the_table_is_what_the_suites_found_out() {
-    let readme = read("README.md");
-    let (before, rest) = readme.split_once(BEGIN).expect("where the table begins");
-    let (shown, behind) = rest.split_once(END).expect("where the table ends");
-    let expected = table(&results());
-    if shown == expected {
-        return;
-    }
-    let is_update = std::env::var("UPDATE").is_ok_and(|value| value == "1");
-    assert!(
-        is_update,
-        "the table is not what was found out; run UPDATE=1 cargo test --test it tested_libraries"
+    assert_in_readme(
+        BEGIN,
+        END,
+        &table(&results()),
+        "the table is not what was found out; run UPDATE=1 cargo test --test it tested_libraries",
     );
-    let updated = [before, BEGIN, &expected, END, behind].concat();
-    // The other tests read the README meanwhile and must not meet half of it.
-    let unfinished = path("README.md.libraries");
-    fs::write(&unfinished, updated).expect("a writable directory");
-    fs::rename(unfinished, path("README.md")).expect("a writable README");
 }
 
 #[test]

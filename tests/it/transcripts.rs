@@ -12,7 +12,7 @@ use quintlock::command::table;
 
 use crate::support::in_process::InProcess;
 use crate::support::replay::{Report, replay};
-use crate::support::target::{RealRedis, Target};
+use crate::support::target::{RealRedis, Target, is_update};
 use crate::support::transcript::{Exchange, Protocol, Request, Step, Transcript, faults};
 use crate::support::update::rewrite;
 
@@ -34,7 +34,6 @@ fn paths() -> Vec<PathBuf> {
 /// # Panics
 /// If a reply is not as expected, after a list of all that are not.
 pub(crate) fn replay_all(target: &mut dyn Target) {
-    let is_update = std::env::var("UPDATE").is_ok_and(|value| value == "1");
     let mut skipped: BTreeMap<String, usize> = BTreeMap::new();
     let (mut replayed, mut mismatches) = (0, 0);
     for path in paths() {
@@ -49,7 +48,7 @@ pub(crate) fn replay_all(target: &mut dyn Target) {
             }
         }
         print_mismatches(&name, &text, &report);
-        if is_update && !report.mismatches.is_empty() {
+        if is_update() && !report.mismatches.is_empty() {
             let rewritten = rewrite(&text, &transcript, &report);
             fs::write(&path, rewritten).expect("a writable transcript");
         }

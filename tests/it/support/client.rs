@@ -39,6 +39,11 @@ impl Connection {
     pub(crate) fn open(address: SocketAddr) -> io::Result<Connection> {
         let stream = TcpStream::connect(address)?;
         stream.set_nodelay(true)?;
+        Connection::over(stream)
+    }
+
+    /// Speaks to the server behind `stream`.
+    pub(crate) fn over(stream: TcpStream) -> io::Result<Connection> {
         stream.set_write_timeout(Some(REPLY_WAIT))?;
         Ok(Connection {
             stream,

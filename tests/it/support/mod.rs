@@ -5,6 +5,7 @@
 
 pub(crate) mod alone;
 pub(crate) mod client;
+pub(crate) mod document;
 pub(crate) mod fake;
 pub(crate) mod frame;
 pub(crate) mod in_process;

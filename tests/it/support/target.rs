@@ -3,13 +3,15 @@
 //! [`RealRedis`] is the judge: a redis-server that the environment names. What a transcript needs
 //! of any server is [`Target`], and nothing more.
 
-use std::io::{BufRead, BufReader};
-use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
-use std::process::{Child, Command, Stdio};
+#[path = "../../../src/real_redis.rs"]
+mod real_redis;
+
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::client::Connection;
 use super::frame::Frame;
+pub(crate) use real_redis::is_update;
 
 /// Whose answers are expected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,69 +32,27 @@ pub(crate) trait Target {
     fn advance(&mut self, ms: u64);
 }
 
-/// A redis-server: one that this process started, or one that runs already.
-pub(crate) struct RealRedis {
-    address: SocketAddr,
-    child: Option<Child>,
-}
+/// A redis-server 7.0.
+pub(crate) struct RealRedis(real_redis::RealRedis);
 
 impl RealRedis {
-    /// The server that `REAL_REDIS` names: the path of a redis-server, or `host:port`. `None`, and
-    /// a line that says so, if it is not set.
+    /// The server that `REAL_REDIS` names; `None`, and a line that says so, if it is not set.
     ///
     /// # Panics
     /// If the server cannot be had, or is of a version whose answers no transcript holds.
     pub(crate) fn from_environment() -> Option<RealRedis> {
-        let Ok(named) = std::env::var("REAL_REDIS") else {
-            println!("skipped: set REAL_REDIS to a redis-server or to host:port");
-            return None;
-        };
-        let running = named.to_socket_addrs().ok().and_then(|mut all| all.next());
-        let redis = match running {
-            Some(address) => RealRedis {
-                address,
-                child: None,
-            },
-            None => RealRedis::start(&named),
-        };
+        let redis = RealRedis(real_redis::RealRedis::from_environment()?);
         let version = redis.version();
         assert!(
             version.starts_with("7.0."),
-            "{named} is Redis {version}: the transcripts hold the answers of 7.0 only"
+            "REAL_REDIS is Redis {version}: the transcripts hold the answers of 7.0 only"
         );
         Some(redis)
     }
 
-    /// Starts `binary` with its default configuration, but on a free port and saving nothing.
-    fn start(binary: &str) -> RealRedis {
-        let free = TcpListener::bind("127.0.0.1:0").expect("a free port");
-        let address = free.local_addr().expect("the port's address");
-        drop(free);
-        let mut child = Command::new(binary)
-            .args(["--port", &address.port().to_string()])
-            .args(["--bind", "127.0.0.1", "--save", "", "--logfile", ""])
-            .current_dir(std::env::temp_dir())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap_or_else(|error| panic!("cannot start {binary}: {error}"));
-        let mut log = BufReader::new(child.stdout.take().expect("a piped log"));
-        let mut line = String::new();
-        while !line.contains("Ready to accept connections") {
-            line.clear();
-            let length = log.read_line(&mut line).expect("a readable log");
-            assert!(length > 0, "{binary} ended before it was ready");
-        }
-        // The log must be read to its end, or the server would block on a full pipe.
-        std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
-        RealRedis {
-            address,
-            child: Some(child),
-        }
-    }
-
     /// Where it listens.
     pub(crate) fn address(&self) -> SocketAddr {
-        self.address
+        self.0.address()
     }
 
     fn version(&self) -> String {
@@ -114,8 +74,7 @@ impl Target for RealRedis {
     }
 
     fn connect(&self) -> Connection {
-        Connection::open(self.address)
-            .unwrap_or_else(|error| panic!("cannot connect to {}: {error}", self.address))
+        Connection::over(self.0.connect()).expect("a socket takes a timeout")
     }
 
     #[expect(
@@ -124,14 +83,5 @@ impl Target for RealRedis {
     )]
     fn advance(&mut self, ms: u64) {
         std::thread::sleep(Duration::from_millis(ms));
-    }
-}
-
-impl Drop for RealRedis {
-    fn drop(&mut self) {
-        if let Some(child) = &mut self.child {
-            let _ = child.kill();
-            let _ = child.wait();
-        }
     }
 }

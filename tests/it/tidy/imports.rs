@@ -29,8 +29,11 @@ pub(super) const ARROWS: &[(&str, &[&str])] = &[
     ("cli", &["bench", "clock", "config", "error", "torture"]),
     // A load for any server: it uses nothing of this one.
     ("bench", &["clock", "error"]),
-    // The same, with faults; the reader of replies is the load's.
-    ("torture", &["bench::reply", "clock", "error"]),
+    // The same, with faults; what speaks RESP is the load's.
+    (
+        "torture",
+        &["bench::reply", "bench::request", "clock", "error"],
+    ),
     ("lib", &[]),
     ("main", &[]),
     // Servers.
@@ -126,9 +129,9 @@ pub(super) const ARROWS: &[(&str, &[&str])] = &[
     ),
     // The ground floor.
     ("keyspace", &["clock"]),
-    ("config", &["error", "glob"]),
+    ("config", &["error", "glob", "words"]),
     ("error", &["resp::reply"]),
-    ("resp", &["error"]),
+    ("resp", &["error", "words"]),
     ("clock", &[]),
     ("gate", &[]),
     ("glob", &[]),
@@ -138,6 +141,7 @@ pub(super) const ARROWS: &[(&str, &[&str])] = &[
     ("slowlog", &[]),
     ("contention", &["client", "clock"]),
     ("watch", &[]),
+    ("words", &[]),
 ];
 
 /// Words that stand for a crate or a part of one, and the places that may name it.
