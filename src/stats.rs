@@ -80,9 +80,9 @@ counters! {
     scripts_native,
     /// Scripts run in Lua.
     scripts_lua,
-    /// Locks granted: SET with NX, or SETNX, made its key.
+    /// Locks granted: keys that SET or MSETEX with NX, SETNX or MSETNX made.
     lock_grants,
-    /// Locks refused: SET with NX, or SETNX, found its key.
+    /// Locks refused: keys that they found.
     lock_refusals,
     /// Locks released: DEL, UNLINK, GETDEL, DELEX or DELIFEQ removed a key.
     lock_releases,
@@ -92,7 +92,7 @@ counters! {
     /// Releases that came too late: as before, but the key was not there.
     lock_late_releases,
     /// Locks extended: EXPIRE or its kin gave a living key another deadline, or SET with XX, IFEQ
-    /// or IFDEQ set its key.
+    /// or IFDEQ, or MSETEX with XX, set its key.
     lock_extensions,
 }
 

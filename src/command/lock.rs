@@ -1,8 +1,8 @@
 //! LOCK: why did I not get the lock? Our own; nothing here changes a key.
 //!
 //! Every key is taken for a lock, its value for the token of its holder. Who made it is known of a key
-//! that SET NX or SETNX made, if key and token leave room to note it; who wanted it, of those that
-//! SET NX and SETNX have refused since. What is not known is null.
+//! that SET or MSETEX with NX, SETNX or MSETNX made, if key and token leave room to note it; who
+//! wanted it, of those that they have refused since. What is not known is null.
 
 use std::sync::Arc;
 

@@ -5,7 +5,7 @@ use crate::command::condition::Condition;
 use crate::command::set::{Answer, Options};
 use crate::command::{CommandResult, Context};
 use crate::error::CommandError;
-use crate::keyspace::Event;
+use crate::keyspace::{Event, Expiry, Signature};
 use crate::resp::reply::Reply;
 
 /// Sets several keys that expire together, under a condition that holds for all or for none.
@@ -17,25 +17,74 @@ use crate::resp::reply::Reply;
 pub fn msetex(ctx: &mut Context<'_>, args: &[&[u8]]) -> CommandResult {
     let (pairs, words) = split(&args[1..])?;
     let options = Options::parse(words)?;
-    let must_exist = match (options.condition, options.answer) {
-        (Condition::Always, Answer::Ok) => None,
-        (Condition::IfAbsent, Answer::Ok) => Some(false),
-        (Condition::IfPresent, Answer::Ok) => Some(true),
+    let is_conditional = match (options.condition, options.answer) {
+        (Condition::Always, Answer::Ok) => false,
+        (Condition::IfPresent, Answer::Ok) => true,
+        (Condition::IfAbsent, Answer::Ok) => {
+            let expiry = options.expiry("msetex", ctx)?;
+            return Ok(Reply::from(set_if_absent(ctx, pairs, expiry)).into());
+        }
         _ => return Err(CommandError::Syntax),
     };
     let expiry = options.expiry("msetex", ctx)?;
-    let keys: Vec<&[u8]> = pairs.iter().map(|pair| pair[0]).collect();
+    let keys = keys_of(pairs);
     let is_set = ctx.holding(&keys, |ctx| {
-        let holds = must_exist
-            .is_none_or(|expected| keys.iter().all(|key| ctx.key(key).exists() == expected));
+        let holds = !is_conditional || keys.iter().all(|key| ctx.key(key).exists());
         if holds {
-            for [key, value] in pairs {
-                ctx.key(key).set(value, expiry, Event::Set);
+            for [name, value] in pairs {
+                let mut key = ctx.key(name);
+                // The same token again extends a lock, which stays its maker's.
+                let is_extended = is_conditional && key.value() == Some(value);
+                let signature = key.signature().filter(|_| is_extended);
+                key.set(value, expiry, Event::Set);
+                key.sign(signature);
             }
         }
         holds
     });
+    if is_set && is_conditional {
+        ctx.locks().extensions += pairs.len() as u64;
+    }
     Ok(Reply::from(is_set).into())
+}
+
+/// Makes all of the keys, or none if one of them is there; tells whether it made them.
+///
+/// Each key counts as a lock, granted or refused.
+pub(super) fn set_if_absent(ctx: &mut Context<'_>, pairs: &[[&[u8]; 2]], expiry: Expiry) -> bool {
+    let maker = Signature::new(ctx.session.client.id, ctx.now);
+    let tells_refusal = ctx.tells_refusal();
+    let keys = keys_of(pairs);
+    let mut granted = 0;
+    let refused = ctx.holding(&keys, |ctx| {
+        let mut refused = Vec::new();
+        for name in &keys {
+            let key = ctx.key(name);
+            if key.exists() {
+                let holding = tells_refusal.then(|| (key.holding(), key.signature()));
+                refused.push((*name, holding));
+            }
+        }
+        if refused.is_empty() {
+            for [name, value] in pairs {
+                let mut key = ctx.key(name);
+                // A key that is named twice is one lock.
+                granted += u64::from(!key.exists());
+                key.set(value, expiry, Event::Set);
+                key.sign(maker);
+            }
+        }
+        refused
+    });
+    ctx.locks().grants += granted;
+    for (name, holding) in &refused {
+        ctx.note_refusal(name, *holding);
+    }
+    refused.is_empty()
+}
+
+fn keys_of<'b>(pairs: &[[&'b [u8]; 2]]) -> Vec<&'b [u8]> {
+    pairs.iter().map(|pair| pair[0]).collect()
 }
 
 /// Keys with their values, and the options.

@@ -1,6 +1,7 @@
 //! Commands that read and write strings.
 
 use crate::command::args::{self, Base, Span, Unit};
+use crate::command::msetex::set_if_absent;
 use crate::command::{CommandResult, Context};
 use crate::error::CommandError;
 use crate::keyspace::{Event, Expiry, Signature};
@@ -175,15 +176,7 @@ pub fn mset(ctx: &mut Context<'_>, args: &[&[u8]]) -> CommandResult {
 /// `MSETNX key value [key value ...]`
 pub fn msetnx(ctx: &mut Context<'_>, args: &[&[u8]]) -> CommandResult {
     let pairs = pairs(args, "msetnx")?;
-    let keys: Vec<&[u8]> = pairs.iter().map(|pair| pair[0]).collect();
-    let is_set = ctx.holding(&keys, |ctx| {
-        let is_free = keys.iter().all(|key| !ctx.key(key).exists());
-        if is_free {
-            set_pairs(ctx, pairs);
-        }
-        is_free
-    });
-    Ok(Reply::from(is_set).into())
+    Ok(Reply::from(set_if_absent(ctx, pairs, Expiry::Never)).into())
 }
 
 fn pairs<'a, 'b>(

@@ -1,11 +1,11 @@
 //! The section `Locks`, our own: what became of the locks.
 //!
 //! A server of strings does not know which key is a lock, so what counts is how lock libraries use
-//! them: a grant is SET with NX, or SETNX, that made its key, and a refusal one that found it; a
-//! release is a key deleted by DEL, UNLINK, GETDEL, DELEX or DELIFEQ. A wrong token is a DELEX or
-//! DELIFEQ with a condition, or the compare-and-delete of a native script, that found another
-//! value; a late release found no key. An extension is EXPIRE or its kin on a living key, or SET
-//! with XX, IFEQ or IFDEQ that set its key. A key whose deadline came was held until then, as it
+//! them: a grant is a key that SET or MSETEX with NX, SETNX or MSETNX made, and a refusal one that
+//! they found; a release is a key deleted by DEL, UNLINK, GETDEL, DELEX or DELIFEQ. A wrong token is
+//! a DELEX or DELIFEQ with a condition, or the compare-and-delete of a native script, that found
+//! another value; a late release found no key. An extension is EXPIRE or its kin on a living key, or
+//! SET with XX, IFEQ or IFDEQ, or MSETEX with XX, that set its key. A key whose deadline came was held until then, as it
 //! was not released. The commands of scripts count as those of clients.
 
 use super::lines;

@@ -309,6 +309,30 @@ fn the_life_of_locks_is_counted() {
 }
 
 #[test]
+fn each_of_several_locks_that_are_taken_at_once_counts() {
+    let server = start(&[]);
+    let (mut holder, mut other) = (connect(&server), connect(&server));
+    assert_eq!(holder.ask("MSETEX 3 a mine b mine a mine NX PX 100"), ":1");
+    assert_eq!(lock_counts(&server)[..2], [2, 0]);
+    assert_eq!(other.ask("MSETEX 3 c it b it a it NX PX 100"), ":0");
+    assert_eq!(lock_counts(&server)[..2], [2, 2]);
+    assert_eq!(other.ask("MSETNX c it d it"), ":1");
+    assert_eq!(other.ask("MSETNX d it e it"), ":0");
+    assert_eq!(lock_counts(&server)[..2], [4, 3]);
+    // One that is given in any case is none.
+    assert_eq!(other.ask("MSETEX 1 e it"), ":1");
+    assert_eq!(lock_counts(&server)[..2], [4, 3]);
+    assert_eq!(holder.ask("MSETEX 2 a mine b mine XX PX 200"), ":1");
+    assert_eq!(holder.ask("MSETEX 2 a mine nosuch mine XX"), ":0");
+    assert_eq!(lock_counts(&server)[5], 2);
+    // LOCK knows who made each, and who was refused.
+    let id = holder.ask("CLIENT ID");
+    let info = holder.ask("LOCK INFO b");
+    assert!(info.contains(&format!("$\"holder-id\" {id} ")), "{info}");
+    assert!(info.contains("$\"refusals\" :1 "), "{info}");
+}
+
+#[test]
 fn the_lateness_of_expiry_is_told() {
     let server = start(&[]);
     let mut client = connect(&server);
