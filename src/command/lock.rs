@@ -1,7 +1,7 @@
 //! LOCK: why did I not get the lock? Our own; nothing here changes a key.
 //!
 //! Every key is taken for a lock, its value for the token of its holder. Who made it is known of a key
-//! that SET or MSETEX with NX, SETNX or MSETNX made, if key and token leave room to note it; who
+//! that SET or MSETEX with NX, SETNX or MSETNX made, while there is room to note it; who
 //! wanted it, of those that they have refused since. What is not known is null.
 
 use std::sync::Arc;

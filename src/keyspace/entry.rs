@@ -5,7 +5,9 @@
 //! line: unlinking an entry touches its neighbours' links and nothing else of theirs. Entries
 //! live in blocks that never move: an index stays right for the life of its entry, growing copies
 //! nothing, and SCAN may walk by index. What an entry has left of its cache line takes a
-//! [`Signature`]: who made it, and when.
+//! [`Signature`]: who made it, and when. Where too little is left, it stands in a list apart, which
+//! has room for the first [`SIGNED_APART_MAX`] entries of a shard: all of them, unless very many
+//! locks are held at a time, and next to nothing for each lock if they are.
 
 use crate::clock::BootTime;
 
@@ -21,6 +23,9 @@ const LENGTH_BITS: u32 = 6;
 const _: () = assert!(INLINE_BYTES < 1 << LENGTH_BITS);
 /// Bytes of key and value together that leave room for a signature.
 const SIGNED_BYTES: usize = INLINE_BYTES - SIGNATURE_BYTES;
+/// Entries of a shard that have room for a signature apart from their cache line: of all 256
+/// shards 131,072, in 1.2 MB at most.
+const SIGNED_APART_MAX: u32 = 512;
 const BLOCK_BITS: u32 = 6;
 const BLOCK: usize = 1 << BLOCK_BITS;
 
@@ -93,7 +98,7 @@ impl Payload {
         }
     }
 
-    /// Where a signature stands, if there is room for one. A new payload has none.
+    /// Where a signature stands, if there is room for one here. A new payload has none.
     fn signature_mut(&mut self) -> Option<&mut [u8; SIGNATURE_BYTES]> {
         match self {
             Payload::Inline {
@@ -184,11 +189,6 @@ impl<'a> Entry<'a> {
         }
     }
 
-    /// Who made it, if somebody signed it.
-    pub(super) fn signature(self) -> Option<Signature> {
-        self.payload.signature().and_then(Signature::read)
-    }
-
     pub(super) fn deadline(self) -> Option<BootTime> {
         self.timer.deadline
     }
@@ -203,6 +203,8 @@ impl<'a> Entry<'a> {
 pub(super) struct Slab {
     blocks: Vec<&'static mut Block>,
     first_vacant: u32,
+    /// By index: signatures of entries that leave no room for one; of others it says nothing.
+    apart: Vec<[u8; SIGNATURE_BYTES]>,
 }
 
 static ARENA: Arena<Block> = Arena::new();
@@ -217,6 +219,7 @@ impl Slab {
         Slab {
             blocks: Vec::new(),
             first_vacant: NIL,
+            apart: Vec::new(),
         }
     }
 
@@ -225,9 +228,9 @@ impl Slab {
         (self.blocks.len() << BLOCK_BITS) as u32
     }
 
-    /// Bytes of all blocks.
+    /// Bytes of all blocks, and of signatures apart.
     pub(super) fn size_bytes(&self) -> usize {
-        self.blocks.len() * size_of::<Block>()
+        self.blocks.len() * size_of::<Block>() + self.apart.capacity() * SIGNATURE_BYTES
     }
 
     pub(super) fn insert(&mut self, key: &[u8], value: &[u8], form: Form) -> u32 {
@@ -239,6 +242,7 @@ impl Slab {
         block.payloads[place] = Payload::new(key, value, form);
         let links = std::mem::replace(&mut block.timers[place].links, Links::NONE);
         self.first_vacant = links.next;
+        self.unsign_apart(index, key.len() + value.len());
         index
     }
 
@@ -246,14 +250,51 @@ impl Slab {
     pub(super) fn replace_value(&mut self, index: u32, key: &[u8], value: &[u8], form: Form) {
         let (block, place) = self.block_mut(index);
         block.payloads[place] = Payload::new(key, value, form);
+        self.unsign_apart(index, key.len() + value.len());
     }
 
-    /// Notes who made the entry, if there is room: in memory that was written with it.
+    /// Notes who made the entry: if there is room, in memory that was written with it.
     pub(super) fn sign(&mut self, index: u32, signature: Signature) {
         let (block, place) = self.block_mut(index);
-        if let Some(room) = block.payloads[place].signature_mut() {
-            *room = signature.bytes();
+        match block.payloads[place].signature_mut() {
+            Some(room) => *room = signature.bytes(),
+            None if index < SIGNED_APART_MAX => {
+                if self.apart.len() <= index as usize {
+                    self.grow_apart();
+                }
+                self.apart[index as usize] = signature.bytes();
+            }
+            None => {}
         }
+    }
+
+    /// Makes room for the signatures of all entries that are there, as far as there may be.
+    #[cold]
+    fn grow_apart(&mut self) {
+        let end = self.end().min(SIGNED_APART_MAX) as usize;
+        self.apart.reserve_exact(end - self.apart.len());
+        self.apart.resize(end, Signature::NONE);
+    }
+
+    /// A new value of so many bytes with its key is nobody's yet.
+    #[inline]
+    fn unsign_apart(&mut self, index: u32, total: usize) {
+        if total > SIGNED_BYTES
+            && total <= INLINE_BYTES
+            && let Some(room) = self.apart.get_mut(index as usize)
+        {
+            *room = Signature::NONE;
+        }
+    }
+
+    /// Who made the entry, if somebody signed it.
+    pub(super) fn signature(&self, index: u32) -> Option<Signature> {
+        let entry = self.at(index);
+        let room = match entry.payload.signature() {
+            None if !entry.is_vacant() => self.apart.get(index as usize),
+            here => here,
+        };
+        room.and_then(Signature::read)
     }
 
     /// Frees an entry that has no deadline any more.
@@ -382,17 +423,52 @@ mod tests {
             let key = vec![b'k'; total / 2];
             let value = vec![b'v'; total - total / 2];
             let index = slab.insert(&key, &value, Form::Given);
-            assert_eq!(slab.at(index).signature(), None);
+            assert_eq!(slab.signature(index), None);
             slab.sign(index, signature);
-            let has_room = total <= SIGNED_BYTES || total > INLINE_BYTES;
-            assert_eq!(slab.at(index).signature(), has_room.then_some(signature));
+            assert_eq!(slab.signature(index), Some(signature));
             assert_eq!(
                 (slab.at(index).key(), slab.at(index).value()),
                 (&key[..], &value[..])
             );
             slab.replace_value(index, &key, &value, Form::Given);
-            assert_eq!(slab.at(index).signature(), None, "a new value is nobody's");
+            assert_eq!(slab.signature(index), None, "a new value is nobody's");
         }
+    }
+
+    #[test]
+    fn without_room_the_first_entries_are_signed_and_no_memory_is_taken_for_more() {
+        let mut slab = Slab::new();
+        let (key, value) = ([b'k'; 24], [b'v'; 36]);
+        let signature = Signature::new(7, BootTime::from_micros(5_000_000)).unwrap();
+        let count = SIGNED_APART_MAX + 100;
+        let indexes: Vec<u32> = (0..count)
+            .map(|_| {
+                let index = slab.insert(&key, &value, Form::Given);
+                slab.sign(index, signature);
+                index
+            })
+            .collect();
+        let signed = |slab: &Slab| {
+            let signed = indexes
+                .iter()
+                .filter(|index| slab.signature(**index).is_some());
+            signed.count()
+        };
+        assert_eq!(signed(&slab), SIGNED_APART_MAX as usize);
+        let blocks = slab.blocks.len() * size_of::<Block>();
+        assert_eq!(
+            slab.size_bytes() - blocks,
+            SIGNED_APART_MAX as usize * SIGNATURE_BYTES
+        );
+        // Whoever uses an entry next does not inherit a signature, whatever its length.
+        for &index in &indexes {
+            slab.remove(index);
+            assert_eq!(slab.signature(index), None);
+        }
+        for _ in &indexes {
+            slab.insert(&key, &value, Form::Given);
+        }
+        assert_eq!(signed(&slab), 0);
     }
 
     #[test]

@@ -227,7 +227,7 @@ impl<'a> KeyGuard<'a> {
         index
     }
 
-    /// Notes who made the key, where there is room for it. The next value is unsigned again.
+    /// Notes who made the key, where there is room to keep it. The next value is unsigned again.
     #[inline]
     pub fn sign(&mut self, signature: Option<Signature>) {
         if let (Some(index), Some(signature)) = (self.found, signature) {
@@ -237,8 +237,7 @@ impl<'a> KeyGuard<'a> {
 
     /// Who made the key, and when, if that is known.
     pub fn signature(&self) -> Option<Signature> {
-        self.found
-            .and_then(|index| self.shard.at(index).signature())
+        self.found.and_then(|index| self.shard.signature(index))
     }
 
     /// A number that stays the same while the key has the same value from the same maker.

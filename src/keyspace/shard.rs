@@ -78,6 +78,11 @@ impl Shard {
         self.slab.sign(index, signature);
     }
 
+    /// Who made the entry, if somebody signed it.
+    pub(super) fn signature(&self, index: u32) -> Option<Signature> {
+        self.slab.signature(index)
+    }
+
     /// Gives the entry another deadline, or none.
     pub(super) fn set_deadline(&mut self, index: u32, deadline: Option<BootTime>, now: BootTime) {
         self.clear_deadline(index);

@@ -1,6 +1,6 @@
 //! Who made a key, and when, in 9 bytes: 4 for the number of the maker, 5 for milliseconds since boot.
 //!
-//! They fit beside a lock in its cache line, so keeping them costs no memory. All zeros is nobody:
+//! Mostly they fit beside a lock in its cache line, and keeping them costs no memory. All zeros is nobody:
 //! numbers begin with 1. A number or a time that does not fit is not kept.
 
 use std::num::NonZeroU32;
