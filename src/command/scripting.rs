@@ -222,7 +222,6 @@ fn run(
     if ctx.session.wants_debugger {
         return refuse_debugging(ctx.caller);
     }
-    let Arguments { keys, argv } = arguments;
     let read_only = match permission {
         Permission::AsDeclared => script.flags.contains(ScriptFlags::NO_WRITES),
         Permission::ReadOnly if may_write(script.flags) => {
@@ -233,17 +232,11 @@ fn run(
     if let Ok(program) = &script.native {
         ctx.count_native_script();
         observe::before_script(ctx, request);
-        let run = |ctx: &mut Context<'_>| {
-            let mut calls = ScriptCalls::new(ctx, read_only, None);
-            program.run(script.sha1_text(), keys, argv, &mut calls)
-        };
-        // Shown to monitors it is two commands, and must not be divided.
-        let is_whole = ctx.monitoring == Monitoring::Off && program.is_one_lookup(keys, argv);
-        let reply = if !read_only && is_whole {
-            run(ctx)
-        } else {
-            ctx.holding(keys, run)
-        };
+        let database = ctx.session.database;
+        let reply = run_natively(ctx, script, program, arguments, read_only);
+        if program.selects() {
+            ctx.session.select(database);
+        }
         return Ok(reply.into());
     }
     if ctx.access != Access::Whole {
@@ -252,6 +245,34 @@ fn run(
     observe::before_script(ctx, request);
     ctx.instance.stats.scripts_lua.add(1);
     run_lua(ctx, script, arguments, read_only).map(Outcome::from)
+}
+
+fn run_natively(
+    ctx: &mut Context<'_>,
+    script: &Script,
+    program: &Program,
+    arguments: Arguments<'_>,
+    read_only: bool,
+) -> Reply {
+    let Arguments { keys, argv } = arguments;
+    let sha1 = script.sha1_text();
+    if program.selects() {
+        let mut calls = ScriptCalls::new(ctx, read_only, None);
+        if let Err(reply) = program.select(sha1, keys, argv, &mut calls) {
+            return reply;
+        }
+    }
+    let run = |ctx: &mut Context<'_>| {
+        let mut calls = ScriptCalls::new(ctx, read_only, None);
+        program.run(sha1, keys, argv, &mut calls)
+    };
+    // Shown to monitors it is two commands, and must not be divided.
+    let is_whole = ctx.monitoring == Monitoring::Off && program.is_one_lookup(keys, argv);
+    if !read_only && is_whole {
+        run(ctx)
+    } else {
+        ctx.holding(keys, run)
+    }
 }
 
 /// Whether a request for a script cannot change anything, as far as the script's first line tells.

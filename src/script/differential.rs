@@ -12,7 +12,7 @@ use super::lua::{Pulse, Vm, VmLimits};
 use super::native::Program;
 use super::native::differential::{
     Case, Held, Memory, NOW_UNIX_MS, Script, Seed, Timing, case_count, cases, made_up_script,
-    mutants, native_corpus, quoted, reply_text,
+    mutants, native_corpus, quoted, reply_text, run_with,
 };
 use super::{Calls, cache};
 use crate::error::CommandError;
@@ -104,7 +104,7 @@ impl Pair {
         let sha1 = String::from_utf8_lossy(&sha1);
         let mut recorder = Recorder::load(case);
         let (keys, argv) = (slices(&case.keys), slices(&case.argv));
-        let reply = program.run(&sha1, &keys, &argv, &mut recorder);
+        let reply = run_with(program, &sha1, &keys, &argv, &mut recorder);
         recorder.into_run(reply)
     }
 

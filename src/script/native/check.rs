@@ -9,14 +9,18 @@ use super::ast::{
     Command, Declaration, Expr, Input, Iterated, Line, Local, Origin, Script, Statement,
 };
 use super::commands::{self, KeyPositions};
+use super::selection::{Selection, is_select};
 use super::{NotNative, ast::Operand};
 
 /// Checks a parsed script.
 pub(super) fn check(script: &Script) -> Result<(), NotNative> {
-    Check {
+    let check = Check {
         declarations: &script.declarations,
+    };
+    match script.body.split_first() {
+        Some((first, rest)) if Selection::of(first).is_some() => check.block(rest),
+        _ => check.block(&script.body),
     }
-    .block(&script.body)
 }
 
 struct Check<'s> {
@@ -153,6 +157,10 @@ impl Check<'_> {
     }
 
     fn command(&self, command: &Command) -> Result<(), NotNative> {
+        if is_select(command) {
+            let reason = "SELECT must be a script's first statement, with a plain argument";
+            return Err(refuse(command.line, reason));
+        }
         let keys = commands::native_keys(&command.name).unwrap_or(KeyPositions::All);
         for (index, arg) in command.args.iter().enumerate() {
             if keys.contains(index) && !self.is_key(arg) {

@@ -41,8 +41,11 @@ pub fn native_keys(name: &[u8]) -> Option<KeyPositions> {
         .map(|(keys, _)| *keys)
 }
 
+/// The command that [`Selection`](super::selection::Selection) alone may be.
+pub(super) const SELECT: &str = "select";
+
 const COMMANDS: [(KeyPositions, &[&str]); 4] = [
-    (KeyPositions::None, &["publish"]),
+    (KeyPositions::None, &["publish", SELECT]),
     (
         KeyPositions::First,
         &[
@@ -87,7 +90,7 @@ mod tests {
     fn names_are_found_in_any_case() {
         assert_eq!(native_keys(b"GeT"), Some(KeyPositions::First));
         assert_eq!(native_keys(b"gets"), None);
-        assert_eq!(native_keys(b"SELECT"), None);
+        assert_eq!(native_keys(b"SWAPDB"), None);
     }
 
     #[test]

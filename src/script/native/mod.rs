@@ -18,6 +18,7 @@ mod operation;
 mod parser;
 mod release;
 mod run;
+mod selection;
 mod value;
 
 #[cfg(test)]
@@ -28,6 +29,7 @@ use std::fmt;
 use self::ast::{Line, Script};
 use self::release::Release;
 use self::run::Run;
+use self::selection::Selection;
 use super::Calls;
 use crate::resp::reply::Reply;
 
@@ -64,6 +66,8 @@ const JOINED_BYTES_MAX: usize = 512 * 1024 * 1024;
 
 /// A script that runs natively. It is compiled once and run any number of times, from any thread.
 pub struct Program {
+    /// Runs first; the others know nothing of it.
+    selection: Option<Selection>,
     script: Script,
     release: Option<Release>,
 }
@@ -91,10 +95,44 @@ impl Program {
     /// # Errors
     /// What keeps the script out of the native subset.
     pub fn compile(body: &[u8]) -> Result<Program, NotNative> {
-        let script = parser::Parser::script(body)?;
+        let mut script = parser::Parser::script(body)?;
         check::check(&script)?;
+        let selection = Selection::take(&mut script);
         let release = Release::of(&script);
-        Ok(Program { script, release })
+        Ok(Program {
+            selection,
+            script,
+            release,
+        })
+    }
+
+    /// Whether the script selects a database before it looks at a key.
+    #[inline]
+    pub fn selects(&self) -> bool {
+        self.selection.is_some()
+    }
+
+    /// Selects the database that the script asks for, if it does. Its caller holds no shard yet, and
+    /// goes back to the former database after the [run](Program::run).
+    ///
+    /// # Errors
+    /// The reply of the script, which ends here.
+    pub fn select<C: Calls + ?Sized>(
+        &self,
+        sha1_hex: &str,
+        keys: &[&[u8]],
+        argv: &[&[u8]],
+        calls: &mut C,
+    ) -> Result<(), Reply> {
+        let Some(selection) = &self.selection else {
+            return Ok(());
+        };
+        let blocks = (selection.statements(), &[][..]);
+        // A call whose value is dropped answers nothing but an error that it raises.
+        match Run::answer(&self.script, blocks, sha1_hex, keys, argv, calls) {
+            error @ Reply::Error(_) => Err(error),
+            _ => Ok(()),
+        }
     }
 
     /// Whether a run with these arguments looks at one key once: such a run holds no lock but that
@@ -105,8 +143,8 @@ impl Program {
         release.is_some_and(|release| release.is_all(keys, argv))
     }
 
-    /// Runs the script. The caller holds the shards of all `keys`, if it is not
-    /// [one lookup](Program::is_one_lookup); no other key is touched.
+    /// Runs the script behind [what it selects](Program::select). The caller holds the shards of all
+    /// `keys`, if it is not [one lookup](Program::is_one_lookup); no other key is touched.
     ///
     /// `sha1_hex` names the script in error replies. Errors are replies too, as Redis words them.
     pub fn run<C: Calls + ?Sized>(

@@ -96,7 +96,7 @@ fn the_corpus_is_native_but_for_known_scripts() {
             "c1-while: line 3: 'while' is not in the native subset here",
             "c2m-extend: line 3: a loop must run between literals, #KEYS and #ARGV",
             "c4-bsm: line 4: '[' is not in the native subset here",
-            "c4-sesame: line 2: the command 'SELECT' is not in the native subset",
+            "c4-select-later: line 3: SELECT must be a script's first statement, with a plain argument",
             "c6-computed: line 3: a command's name must be a string literal",
             "c6-format: line 4: 'string' is not in the native subset",
             "c6l-signal: line 4: the command 'lpush' is not in the native subset",

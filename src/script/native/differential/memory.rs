@@ -12,8 +12,17 @@ use crate::resp::reply::Reply;
 use crate::script::Calls;
 use crate::script::native::{KeyPositions, native_keys};
 
+/// How many databases a server has, if it is not told.
+const DATABASES: i64 = 16;
+
+type Entries = BTreeMap<Vec<u8>, Entry>;
+
 pub(crate) struct Memory {
-    entries: BTreeMap<Vec<u8>, Entry>,
+    /// Of the database that is selected, at first 0.
+    entries: Entries,
+    database: i64,
+    /// Of the databases that were selected before.
+    others: BTreeMap<i64, Entries>,
     declared: Vec<Vec<u8>>,
     now: i64,
 }
@@ -47,14 +56,17 @@ impl Memory {
         }
         Memory {
             entries,
+            database: 0,
+            others: BTreeMap::new(),
             declared: case.keys.clone(),
             now: now_unix_ms,
         }
     }
 
-    /// What each key holds now.
+    /// What each key of database 0 holds now.
     pub(crate) fn dump(&self) -> Vec<Held> {
-        let held = |key: &[u8]| match self.entries.get(key) {
+        let entries = self.others.get(&0).unwrap_or(&self.entries);
+        let held = |key: &[u8]| match entries.get(key) {
             None => Held::Nothing,
             Some(Entry { text: None, .. }) => Held::List,
             Some(Entry {
@@ -66,6 +78,21 @@ impl Memory {
             },
         };
         KEY_NAMES.iter().map(|key| held(key)).collect()
+    }
+
+    fn select(&mut self, index: &[u8]) -> Answer {
+        let database = integer(index)?;
+        if i32::try_from(database).is_err() {
+            return Err(CommandError::DatabaseTooFar);
+        }
+        if !(0..DATABASES).contains(&database) {
+            return Err(CommandError::DatabaseOutOfRange);
+        }
+        let former = std::mem::take(&mut self.entries);
+        self.others.insert(self.database, former);
+        self.entries = self.others.remove(&database).unwrap_or_default();
+        self.database = database;
+        Ok(Reply::OK)
     }
 
     fn text(&self, key: &[u8]) -> Result<Option<&Vec<u8>>, CommandError> {
@@ -361,6 +388,7 @@ impl Calls for Memory {
             );
         }
         match (positions, &args[1..]) {
+            (KeyPositions::None, [index]) if name == "select" => self.select(index),
             (KeyPositions::None, _) => Ok(Reply::Integer(0)),
             (KeyPositions::First, [key, rest @ ..]) => self.run_on_key(&name, key, rest),
             (_, keys) => self.run_on_keys(&name, keys),
@@ -380,7 +408,7 @@ impl Calls for Memory {
 fn arity(name: &str) -> Arity {
     match name {
         "get" | "getdel" | "strlen" | "type" | "persist" | "ttl" | "pttl" | "expiretime"
-        | "pexpiretime" | "incr" | "decr" => Arity::Exactly(2),
+        | "pexpiretime" | "incr" | "decr" | "select" => Arity::Exactly(2),
         "setnx" | "getset" | "append" | "incrby" | "decrby" | "publish" => Arity::Exactly(3),
         "setex" | "psetex" => Arity::Exactly(4),
         "del" | "unlink" | "exists" | "mget" => Arity::AtLeast(2),

@@ -22,6 +22,8 @@ pub(crate) use self::mutation::mutants;
 pub(crate) use self::show::quoted;
 
 use super::Program;
+use crate::resp::reply::Reply;
+use crate::script::Calls;
 
 /// Where the clock of a run without a server stands: some day in 2027, Unix milliseconds.
 pub(crate) const NOW_UNIX_MS: i64 = 1_800_000_000_000;
@@ -31,6 +33,20 @@ pub(crate) fn case_count(default: usize) -> usize {
     match std::env::var("CASES") {
         Ok(count) => count.parse().expect("CASES is a number"),
         Err(_) => default,
+    }
+}
+
+/// Runs all of `program`.
+pub(crate) fn run_with(
+    program: &Program,
+    sha1_hex: &str,
+    keys: &[&[u8]],
+    argv: &[&[u8]],
+    calls: &mut impl Calls,
+) -> Reply {
+    match program.select(sha1_hex, keys, argv, calls) {
+        Ok(()) => program.run(sha1_hex, keys, argv, calls),
+        Err(reply) => reply,
     }
 }
 
@@ -45,7 +61,7 @@ pub(crate) fn run_native(
     let keys: Vec<&[u8]> = case.keys.iter().map(Vec::as_slice).collect();
     let argv: Vec<&[u8]> = case.argv.iter().map(Vec::as_slice).collect();
     let mut memory = Memory::load(case, now_unix_ms);
-    let reply = program.run(&sha1_hex, &keys, &argv, &mut memory);
+    let reply = run_with(program, &sha1_hex, &keys, &argv, &mut memory);
     Observed {
         reply,
         keyspace: memory.dump(),

@@ -28,8 +28,7 @@ impl RealServer {
     pub(super) fn run(&mut self, body: &[u8], case: &Case) -> (Observed, i64) {
         let mut request = Vec::new();
         let mut prepared = 1;
-        let all_keys: Vec<&[u8]> = [b"DEL".as_slice()].into_iter().chain(KEY_NAMES).collect();
-        push(&mut request, &all_keys);
+        push(&mut request, &[b"FLUSHALL"]);
         for (key, held) in &case.before {
             match held {
                 Held::Nothing => continue,
