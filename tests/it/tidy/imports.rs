@@ -123,10 +123,7 @@ pub(super) const ARROWS: &[(&str, &[&str])] = &[
     // Scripts reach commands through a trait of their own.
     ("script", &["error", "resp::reply"]),
     // What outlives the process.
-    (
-        "durability",
-        &["config::quoted", "config::split_words", "error"],
-    ),
+    ("durability", &["config::quoted", "error", "words"]),
     // The ground floor.
     ("keyspace", &["clock"]),
     ("config", &["error", "glob", "words"]),
