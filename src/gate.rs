@@ -90,6 +90,14 @@ impl Gate {
         }
     }
 
+    /// Access alone for a thread that has nothing else to do.
+    pub fn whole_blocking(self: &Arc<Gate>) -> Whole {
+        Whole {
+            gate: Arc::clone(self),
+            guard: Some(self.lock.write_arc()),
+        }
+    }
+
     /// How the present holder behaves.
     pub fn hold(&self) -> Hold {
         match self.state.load(Ordering::SeqCst) {

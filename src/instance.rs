@@ -3,10 +3,13 @@
 //! An instance shares nothing with another one but threads; five of them in one process are as
 //! independent as five processes, their clock aside. It knows no sockets.
 
+mod trouble;
+
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use parking_lot::RwLock;
 use smallvec::SmallVec;
 use tokio::sync::Notify;
 
@@ -15,6 +18,7 @@ use crate::clock::{BootTime, Clock};
 use crate::config::{ClientClass, Config, NotifyFlags};
 use crate::contention::Contention;
 use crate::durability::Keeper;
+use crate::fault::Faults;
 use crate::gate::Gate;
 use crate::keyspace::{Change, Class, Keyspace, Observer};
 use crate::latency::Latency;
@@ -31,8 +35,6 @@ use crate::watch::WatchTable;
 pub struct Instance {
     /// Unique in the process.
     pub number: u64,
-    /// 40 hexadecimal digits, new with each start.
-    pub run_id: String,
     /// The settings.
     pub config: Config,
     /// The time.
@@ -65,16 +67,24 @@ pub struct Instance {
     pub pause: Pause,
     /// Who keeps what was granted beyond the process, if anybody.
     pub keeper: OnceLock<Arc<Keeper>>,
-    /// When it started.
-    pub started: BootTime,
+    /// What goes wrong on demand.
+    pub faults: Faults,
     /// The port it listens on, 0 for none: known once it does.
     pub tcp_port: AtomicU32,
+    start: RwLock<Start>,
     notifications: Arc<Notifications>,
     next_client_id: AtomicU64,
     is_stopping: AtomicBool,
     stopping: Notify,
     changed_settings: Notify,
     timers: Notify,
+}
+
+/// What tells one start of a server from another.
+struct Start {
+    /// 40 hexadecimal digits.
+    run_id: String,
+    time: BootTime,
 }
 
 /// Which keyspace events are published; the observer of the keyspace.
@@ -111,8 +121,7 @@ impl Instance {
         let databases = config.settings.databases as usize;
         let instance = Instance {
             number: NEXT_NUMBER.fetch_add(1, Ordering::Relaxed),
-            run_id: new_run_id(),
-            started: clock.now(),
+            start: RwLock::new(Start::new(clock.now())),
             keyspace: Keyspace::new(databases, Box::new(Arc::clone(&notifications))),
             gate: Arc::default(),
             scripts: Scripts::default(),
@@ -124,6 +133,7 @@ impl Instance {
             latency: Latency::default(),
             monitors: Monitors::default(),
             pause: Pause::default(),
+            faults: Faults::default(),
             tcp_port: AtomicU32::new(0),
             keeper: OnceLock::new(),
             next_client_id: AtomicU64::new(1),
@@ -219,6 +229,16 @@ impl Instance {
         self.timers.notify_waiters();
     }
 
+    /// 40 hexadecimal digits, new with each start.
+    pub fn run_id(&self) -> String {
+        self.start.read().run_id.clone()
+    }
+
+    /// When it started.
+    pub fn started(&self) -> BootTime {
+        self.start.read().time
+    }
+
     /// A number for the next connection.
     pub fn next_client_id(&self) -> u64 {
         self.next_client_id.fetch_add(1, Ordering::Relaxed)
@@ -233,6 +253,8 @@ impl Instance {
         for client in &self.clients {
             client.close();
         }
+        // Who waits for a time looks whether it must end.
+        self.ring_timers();
     }
 
     /// Whether it was asked to stop.
@@ -257,6 +279,13 @@ impl Instance {
         if self.is_stopping() {
             client.close();
         }
+    }
+}
+
+impl Start {
+    fn new(time: BootTime) -> Start {
+        let run_id = new_run_id();
+        Start { run_id, time }
     }
 }
 

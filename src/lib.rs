@@ -56,7 +56,8 @@
 //! connection, [`gate`] decides who may touch the keyspace, [`pubsub`], [`watch`] and [`client`]
 //! reach other connections, [`config`] reads redis.conf, [`error`] holds the texts of errors,
 //! [`stats`], [`rates`], [`histogram`], [`slowlog`], [`latency`], [`monitor`] and [`info`] count and tell,
-//! [`contention`] knows who was refused a lock, [`pause`] holds clients back. [`cli`] and [`program`] are the program,
+//! [`contention`] knows who was refused a lock, [`pause`] holds clients back,
+//! [`fault`] makes trouble on demand. [`cli`] and [`program`] are the program,
 //! [`mod@bench`] its load generator, [`torture`] its check of mutual exclusion under faults.
 
 pub mod bench;
@@ -69,6 +70,7 @@ pub mod config;
 pub mod contention;
 pub mod durability;
 pub mod error;
+pub mod fault;
 pub mod fiber;
 pub mod gate;
 pub mod glob;
@@ -96,6 +98,7 @@ pub mod words;
 
 pub use cluster::Cluster;
 pub use config::REDIS_VERSION;
+pub use fault::Fault;
 pub use server::{Options, Server};
 
 /// The version of this server.

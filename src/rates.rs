@@ -36,6 +36,11 @@ pub struct PerSecond {
 }
 
 impl Rates {
+    /// Begins anew, as at the start.
+    pub fn reset(&self) {
+        *self.0.lock() = None;
+    }
+
     /// The rates at `now`, on a server that was started at `started`.
     pub fn at(&self, now: BootTime, started: BootTime, stats: &Stats) -> PerSecond {
         let counts = [

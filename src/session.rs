@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 
-use crate::client::Client;
+use crate::client::{Client, Mark};
 use crate::pubsub::Kind;
 use crate::resp::Protocol;
 use crate::script::cache::LastScripts;
@@ -53,6 +53,8 @@ pub enum Replies {
     SkipNext,
     /// All but that to this request.
     Skip,
+    /// None, and nothing else either: a fault has lost one, and the next would be taken for it.
+    Lost,
 }
 
 /// What MULTI has queued.
@@ -139,6 +141,19 @@ impl Session {
         self.database = database;
         let shown = u16::try_from(database).unwrap_or(u16::MAX);
         self.client.database.store(shown, Ordering::Relaxed);
+    }
+
+    /// Chooses which replies are sent; in vain once one was lost.
+    pub fn choose_replies(&mut self, replies: Replies) {
+        if self.replies != Replies::Lost {
+            self.replies = replies;
+        }
+    }
+
+    /// Loses a reply, and with it all that would follow.
+    pub fn lose_replies(&mut self) {
+        self.replies = Replies::Lost;
+        self.client.mark(Mark::Silent);
     }
 
     /// Speaks another protocol from the next reply on.

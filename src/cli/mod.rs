@@ -289,16 +289,18 @@ impl ClusterWords {
             let text = "the settings of `cluster` are not read from standard input; name a file";
             return Err(CliError::Usage(text.to_owned()));
         }
-        // Instances that are there for tests leave nothing behind, unless they are given a place.
-        let forgets: [OsString; 2] = ["--durability".into(), "none".into()];
         let asked = Config::load(&self.settings, &mut std::io::empty())?;
+        let mut settings = self.settings.clone();
+        // Instances that are there for tests leave nothing behind, unless they are given a place.
         let is_kept = ["dir", "durability", "appendonly"];
-        let loaded = if is_kept.iter().any(|name| asked.is_given(name)) {
-            asked
-        } else {
-            let settings = [&self.settings[..], &forgets].concat();
-            Config::load(&settings, &mut std::io::empty())?
-        };
+        if !is_kept.iter().any(|name| asked.is_given(name)) {
+            settings.extend(["--durability", "none"].map(OsString::from));
+        }
+        // For the same reason they obey DEBUG, by which `quintlock fault` reaches them.
+        if !asked.is_given("enable-debug-command") {
+            settings.extend(["--enable-debug-command", "local"].map(OsString::from));
+        }
+        let loaded = Config::load(&settings, &mut std::io::empty())?;
         for (name, instead) in [
             ("port", "use --base-port before the `--`"),
             ("bind", "use --bind before the `--`"),

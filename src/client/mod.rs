@@ -73,7 +73,7 @@ pub struct Client {
     waker: AtomicWaker,
 }
 
-/// What CLIENT LIST shows of a client by a letter, and nothing else depends on.
+/// What CLIENT LIST shows of a client by a letter, and little else depends on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Mark {
@@ -83,6 +83,8 @@ pub enum Mark {
     NoTouch = 2,
     /// `O`: MONITOR.
     Monitor = 4,
+    /// No letter: a fault has lost one of its replies, and nothing is sent to it any more.
+    Silent = 8,
 }
 
 /// Whether a client waits, or why it does no more.
@@ -221,6 +223,11 @@ impl Client {
         self.last_command.store(index, Ordering::Relaxed);
     }
 
+    /// Whether that was the last command which it has run.
+    pub fn ran_last(&self, row: &Row) -> bool {
+        usize::from(self.last_command.load(Ordering::Relaxed)) == row.index()
+    }
+
     /// The protocol in which it reads.
     pub fn protocol(&self) -> Protocol {
         let version = self.protocol.load(Ordering::Relaxed);
@@ -245,6 +252,9 @@ impl Client {
     /// Sends what `message` writes and answers no request. A client that lets more pile up than
     /// `limit` allows is disconnected.
     pub fn send(&self, limit: OutputLimit, message: impl FnOnce(&mut Vec<u8>)) {
+        if self.has(Mark::Silent) {
+            return;
+        }
         let mut mailbox = self.mail.lock();
         let mail = mailbox.get_or_insert_default();
         message(&mut mail.bytes);

@@ -47,7 +47,7 @@ pub fn reset(ctx: &mut Context<'_>, _args: &[&[u8]]) -> CommandResult {
     transaction::abandon(ctx);
     pubsub::unsubscribe_everything(ctx.instance, ctx.session);
     monitor::stop(ctx.instance, ctx.session);
-    ctx.session.replies = Replies::On;
+    ctx.session.choose_replies(Replies::On);
     for mark in [Mark::NoEvict, Mark::NoTouch] {
         ctx.session.client.unmark(mark);
     }

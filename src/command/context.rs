@@ -31,6 +31,8 @@ pub struct Context<'a> {
     pub watch: Stopwatch,
     /// What CLIENT PAUSE lets wait.
     pub paused: Option<Paused>,
+    /// Whether CLIENT PAUSE or a fault may stand in the way of a command.
+    pub is_disturbed: bool,
     /// Whether MONITOR must hear of the commands.
     pub monitoring: Monitoring,
     /// For how many milliseconds nothing is granted yet.
@@ -96,10 +98,12 @@ impl<'a> Context<'a> {
             Monitoring::Off
         };
         let keeper = instance.keeper.get();
+        let paused = instance.pause.at(now);
         Context {
             loading_ms: keeper.and_then(|keeper| keeper.loading_ms(now)),
             is_disk_failing: keeper.is_some_and(|keeper| keeper.is_failing()),
-            paused: instance.pause.at(now),
+            paused,
+            is_disturbed: paused.is_some() || instance.faults.is_any(),
             monitoring,
             notable: notable(instance, monitoring),
             is_latency_tracked: observation.is_latency_tracked(),

@@ -1,11 +1,14 @@
 //! DEBUG: for tests of clients, and to see how a lock behaves while its server stands still.
 
+mod faults;
+
 use std::time::Duration;
 
 use crate::clock::Stopwatch;
 use crate::command::{Access, CommandResult, Context, Outcome, args};
 use crate::config::GuardedAccess;
 use crate::error::{CommandError, Quoted};
+use crate::fault::FaultKind;
 use crate::fiber::{self, Nap};
 use crate::gate::Hold;
 use crate::glob::{self, Case};
@@ -14,17 +17,35 @@ use crate::resp::Protocol;
 use crate::resp::reply::Reply;
 
 /// What the subcommands are given, and what they do.
-const HELP: [&str; 18] = [
+const HELP: [&str; 36] = [
     "DEBUG <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
+    "ADVANCE <milliseconds>",
+    "    Moves the server's time forward: what is then due expires.",
+    "CRASH",
+    "    Ends the server as if it were killed; in a cluster, this instance alone.",
+    "DELAY <milliseconds> [<jitter>]",
+    "    Replies leave that much later, and up to <jitter> more, in order; 0 ends it.",
+    "DROP <count>",
+    "    Applies the next commands that work on keys and never answers them. A connection that",
+    "    has lost a reply stays silent until it is closed; 0 ends it.",
     "ERROR <string>",
     "    Returns the string as an error.",
     "LOG <message>",
     "    Writes the message to the server's log.",
     "OBJECT <key>",
     "    Tells how a value is stored.",
+    "PAUSE <milliseconds>",
+    "    Answers nothing and reads no further request for so long, as under SIGSTOP; locks expire",
+    "    meanwhile. 0 ends it.",
     "PROTOCOL <type>",
     "    Returns a value of a type: string, integer, double, bignum, null, array, set, map,",
     "    attrib, push, verbatim, true, false.",
+    "REFUSE [<count>]",
+    "    Answers the next commands, or all, by an error; 0 ends it.",
+    "RESET",
+    "    Ends all faults, and the connections that have lost a reply.",
+    "RESTART-EMPTY",
+    "    Forgets everything and closes all connections, as a restart without persistence would.",
     "SET-ACTIVE-EXPIRE <0|1>",
     "    Whether keys are removed when they expire, or only when somebody looks for them.",
     "SLEEP <seconds>",
@@ -37,8 +58,11 @@ const HELP: [&str; 18] = [
 
 /// Looks into the server, or makes trouble; only with `enable-debug-command`.
 ///
-/// `DEBUG ERROR string | LOG message | OBJECT key | PROTOCOL type | SET-ACTIVE-EXPIRE 0 | 1 |
-/// SLEEP seconds | STRINGMATCH-LEN pattern string | HELP`
+/// `DEBUG ADVANCE milliseconds | CRASH | DELAY milliseconds [jitter] | DROP count | ERROR string |
+/// LOG message | OBJECT key | PAUSE milliseconds | PROTOCOL type | REFUSE [count] | RESET |
+/// RESTART-EMPTY | SET-ACTIVE-EXPIRE 0 | 1 | SLEEP seconds | STRINGMATCH-LEN pattern string | HELP`
+///
+/// The faults among them are those of [`Fault`](crate::fault::Fault), where each is described.
 pub fn debug(ctx: &mut Context<'_>, args: &[&[u8]]) -> CommandResult {
     check_allowed(ctx)?;
     match (args[1].to_ascii_uppercase().as_slice(), &args[2..]) {
@@ -64,10 +88,16 @@ pub fn debug(ctx: &mut Context<'_>, args: &[&[u8]]) -> CommandResult {
             let is_match = glob::matches(pattern, text, Case::Sensitive);
             Ok(Reply::from(is_match).into())
         }
-        _ => Err(CommandError::SubcommandArity {
-            container: "debug",
-            subcommand: Quoted::cut(args[1]),
-        }),
+        (name, args_behind) => {
+            let kind = FaultKind::named(name);
+            let inflicted = kind.and_then(|kind| faults::inflict(ctx, kind, args_behind));
+            inflicted.unwrap_or_else(|| {
+                Err(CommandError::SubcommandArity {
+                    container: "debug",
+                    subcommand: Quoted::cut(args[1]),
+                })
+            })
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::command::table::{self, Flags, Row, Scope};
 use crate::command::{
-    Access, Caller, CommandResult, Context, Monitoring, Outcome, debug, observe, scripting,
+    Access, Caller, CommandResult, Context, Monitoring, Outcome, debug, faulty, observe, scripting,
     transaction,
 };
 use crate::error::{CommandError, KeeperError, Quoted};
@@ -25,25 +25,43 @@ pub fn run_named(ctx: &mut Context<'_>, named: Option<&'static Row>, request: &[
     ctx.session.client.note_command(row);
     let is_plain = ctx.session.is_plain()
         && ctx.access != Access::Busy
-        && ctx.paused.is_none()
+        && !ctx.is_disturbed
         && ctx.loading_ms.is_none();
-    if !is_plain && ctx.caller == Caller::Client {
-        if let Err(error) = admit(ctx, row) {
-            return refuse(ctx, request, error);
-        }
-        if must_wait(ctx, row, request) {
-            return Outcome::Paused;
-        }
-        let may_write = ctx.session.transaction.is_some() && may_write(ctx, row, request);
-        let session = &mut *ctx.session;
-        if let Some(transaction) = session.transaction.as_deref_mut()
-            && !runs_inside_multi(row)
-        {
-            transaction.may_write |= may_write;
-            transaction::queue(transaction, &session.client, request);
-            return Reply::status("QUEUED").into();
-        }
+    if is_plain || ctx.caller != Caller::Client {
+        return run_admitted(ctx, row, request);
     }
+    if ctx.instance.faults.is_any() {
+        return faulty::run(ctx, row, request);
+    }
+    run_if_admitted(ctx, row, request)
+}
+
+/// As [`run`], for a client whose state, or the server's, may forbid the command.
+pub(super) fn run_if_admitted(
+    ctx: &mut Context<'_>,
+    row: &'static Row,
+    request: &[&[u8]],
+) -> Outcome {
+    if let Err(error) = admit(ctx, row) {
+        return refuse(ctx, request, error);
+    }
+    if must_wait(ctx, row, request) {
+        return Outcome::Paused;
+    }
+    let may_write = ctx.session.transaction.is_some() && may_write(ctx, row, request);
+    let session = &mut *ctx.session;
+    if let Some(transaction) = session.transaction.as_deref_mut()
+        && !runs_inside_multi(row)
+    {
+        transaction.may_write |= may_write;
+        transaction::queue(transaction, &session.client, request);
+        return Reply::status("QUEUED").into();
+    }
+    run_admitted(ctx, row, request)
+}
+
+#[inline]
+fn run_admitted(ctx: &mut Context<'_>, row: &'static Row, request: &[&[u8]]) -> Outcome {
     let outcome = call(ctx, row, request).unwrap_or_else(|error| error.into_reply().into());
     if let Outcome::Reply(reply @ Reply::Error(_)) = &outcome {
         ctx.count_error(reply);
@@ -203,7 +221,7 @@ pub fn may_write(ctx: &Context<'_>, row: &Row, request: &[&[u8]]) -> bool {
 }
 
 /// A refused request spoils the transaction it belongs to; a refused EXEC ends it.
-fn refuse(ctx: &mut Context<'_>, request: &[&[u8]], error: CommandError) -> Outcome {
+pub(super) fn refuse(ctx: &mut Context<'_>, request: &[&[u8]], error: CommandError) -> Outcome {
     let row = request.first().and_then(|name| table::find(name));
     let row = row.and_then(|row| match request.get(1) {
         Some(name) if !row.subcommands.is_empty() => row.find_subcommand(name),

@@ -13,6 +13,7 @@ pub mod dispatch;
 pub mod docs;
 pub mod edit;
 pub mod expire;
+mod faulty;
 pub mod generic;
 pub mod introspection;
 pub mod latency;
@@ -58,7 +59,7 @@ pub enum Outcome {
     Drop,
     /// The command must run while nothing else does: call it again with the keyspace to itself.
     NeedsWhole,
-    /// CLIENT PAUSE holds the command back: call it again when the pause is over.
+    /// CLIENT PAUSE or a fault holds the command back: call it again when the pause is over.
     Paused,
     /// The connection waits, and gets its reply afterwards.
     Blocked(Box<Blocked>),

@@ -165,6 +165,6 @@ pub fn bgsave(_ctx: &mut Context<'_>, args: &[&[u8]]) -> CommandResult {
 ///
 /// `LASTSAVE`
 pub fn lastsave(ctx: &mut Context<'_>, _args: &[&[u8]]) -> CommandResult {
-    let started = ctx.instance.clock.to_unix(ctx.instance.started);
+    let started = ctx.instance.clock.to_unix(ctx.instance.started());
     Ok(Reply::Integer(started.0.div_euclid(1000)).into())
 }

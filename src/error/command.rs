@@ -259,6 +259,9 @@ pub enum CommandError {
          option in the configuration file, and then restart the server."
     )]
     DebugDenied,
+    /// Any command while the fault lasts.
+    #[error("ERR refused by DEBUG REFUSE")]
+    Refused,
     /// A push, which RESP2 does not have.
     #[error("ERR RESP2 is not supported by this command")]
     NoResp2,

@@ -13,7 +13,7 @@ use crate::{QUINTLOCK_VERSION, REDIS_VERSION};
 const LRU_CLOCK_MASK: i64 = (1 << 24) - 1;
 
 pub(super) fn server(instance: &Instance, now: BootTime, text: &mut String) {
-    let uptime_s = (now.micros() - instance.started.micros()) / 1_000_000;
+    let uptime_s = (now.micros() - instance.started().micros()) / 1_000_000;
     let unix_us = instance.clock.unix_micros();
     let hz = setting(instance, "hz");
     lines!(text,
@@ -27,7 +27,7 @@ pub(super) fn server(instance: &Instance, now: BootTime, text: &mut String) {
         "atomicvar_api": "rust",
         "process_id": std::process::id(),
         "process_supervised": setting(instance, "supervised"),
-        "run_id": instance.run_id,
+        "run_id": instance.run_id(),
         "tcp_port": instance.tcp_port.load(Ordering::Relaxed),
         "server_time_usec": unix_us,
         "uptime_in_seconds": uptime_s,
@@ -109,7 +109,7 @@ pub(super) fn memory(instance: &Instance, _now: BootTime, text: &mut String) {
 }
 
 pub(super) fn persistence(instance: &Instance, _now: BootTime, text: &mut String) {
-    let started = instance.clock.to_unix(instance.started);
+    let started = instance.clock.to_unix(instance.started());
     lines!(text,
         "loading": 0,
         "async_loading": 0,
@@ -145,7 +145,7 @@ pub(super) fn persistence(instance: &Instance, _now: BootTime, text: &mut String
 
 pub(super) fn stats(instance: &Instance, now: BootTime, text: &mut String) {
     let stats = &instance.stats;
-    let rates = instance.rates.at(now, instance.started, stats);
+    let rates = instance.rates.at(now, instance.started(), stats);
     lines!(text,
         "total_connections_received": stats.connections_received.read(),
         "total_commands_processed": stats.commands.calls(),
@@ -198,7 +198,7 @@ pub(super) fn replication(instance: &Instance, _now: BootTime, text: &mut String
         "role": "master",
         "connected_slaves": 0,
         "master_failover_state": "no-failover",
-        "master_replid": instance.run_id,
+        "master_replid": instance.run_id(),
         "master_replid2": "0".repeat(40),
         "master_repl_offset": 0,
         "second_repl_offset": -1,

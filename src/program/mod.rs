@@ -56,6 +56,7 @@ pub fn serve(options: ServerOptions) -> Result<(), CliError> {
     let pidfile = settings.pidfile.clone();
     let signals = Signals::catch()?;
     let server = Server::start_with(config, Clock::system())?;
+    server.instance().faults.let_crash_end_process();
     let pidfile = PidFile::write(pidfile.as_deref(), starter.as_ref());
     let place = describe(&server);
     tracing::info!("Ready to accept connections on {place}");

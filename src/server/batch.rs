@@ -301,18 +301,25 @@ fn answer(outcome: Outcome, session: &mut Session, out: &mut Vec<u8>) -> Option<
     None
 }
 
-/// What is left of an outcome when CLIENT REPLY has switched replies off. Confirmations of
-/// subscriptions are sent all the same.
+/// What is left of an outcome when CLIENT REPLY has switched replies off, or a fault has lost one.
+/// Only CLIENT REPLY lets confirmations of subscriptions pass.
 #[cold]
 fn muted(outcome: Outcome, session: &mut Session) -> Outcome {
     if matches!(outcome, Outcome::Paused) {
         return outcome;
     }
     let replies = session.replies;
+    if replies == Replies::Lost {
+        return match outcome {
+            Outcome::Reply(_) | Outcome::Many(_) => Outcome::Many(Vec::new()),
+            Outcome::Close(_) => Outcome::Drop,
+            outcome => outcome,
+        };
+    }
     session.replies = match replies {
         Replies::SkipNext => Replies::Skip,
         Replies::Skip => Replies::On,
-        Replies::On | Replies::Off => replies,
+        Replies::On | Replies::Off | Replies::Lost => replies,
     };
     match outcome {
         outcome if replies == Replies::SkipNext => outcome,

@@ -8,6 +8,7 @@ use std::cell::RefCell;
 use crate::client::Backlog;
 use crate::durability::Ticket;
 use crate::resp::request::Parser;
+use crate::server::late::Late;
 
 /// Bytes read at once.
 pub(super) const READ_BYTES: usize = 64 * 1024;
@@ -26,9 +27,18 @@ pub(super) struct Unrun {
 #[derive(Default)]
 pub(super) struct Unsent {
     pub(super) bytes: Vec<u8>,
+    /// What may not leave yet; it comes behind `bytes`.
+    pub(super) late: Late,
     pub(super) backlog: Backlog,
     /// What must be on the disk before they are sent.
     pub(super) ticket: Option<Ticket>,
+}
+
+impl Unsent {
+    /// Where further replies go.
+    pub(super) fn end(&mut self) -> &mut Vec<u8> {
+        self.late.end().unwrap_or(&mut self.bytes)
+    }
 }
 
 /// The buffers of a thread.

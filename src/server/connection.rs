@@ -46,7 +46,7 @@ pub struct Connection<S> {
     /// `None` while a parked script has it.
     pub(super) session: Option<Box<Session>>,
     unrun: Option<Box<Unrun>>,
-    unsent: Option<Box<Unsent>>,
+    pub(super) unsent: Option<Box<Unsent>>,
     pub(super) state: State,
     /// Dropped last: whoever waits for it may then forget the instance.
     _guard: TaskGuard,
@@ -60,11 +60,11 @@ pub(super) enum State {
     Running,
     /// Its next request needs a keyspace which somebody else has.
     Refused(Hold),
-    /// It waits for somebody else's hold to end.
+    /// It waits for somebody else's hold, or a fault, to end.
     Waiting(Pin<Box<dyn Future<Output = ()>>>),
     /// Its own request has paused.
     Parked(Box<Parked>),
-    /// CLIENT PAUSE holds its next request back.
+    /// CLIENT PAUSE or a fault holds its next request back.
     Paused,
     /// It waits for a time; its reply follows then.
     Blocked(Box<Blocked>),
@@ -113,7 +113,7 @@ impl<S: Socket> Future for Connection<S> {
                     Pace::Idle
                 }
                 State::Paused => {
-                    self.state = State::Held(self.hold_for_pause());
+                    self.state = self.hold_for_pause();
                     Pace::Idle
                 }
                 State::Blocked(blocked) => {
@@ -176,7 +176,7 @@ impl<S: Socket> Connection<S> {
             return Poll::Ready(Ok(Pace::Idle));
         }
         let mut flushed = self.poll_flush(task)?;
-        if flushed.is_ready() && self.collect_mail() {
+        if (flushed.is_ready() || self.instance.faults.is_any()) && self.collect_mail() {
             flushed = self.poll_flush(task)?;
         }
         match self.state {
@@ -284,8 +284,12 @@ impl<S: Socket> Connection<S> {
         if !self.client.has_mail() {
             return false;
         }
+        if self.instance.faults.is_any() {
+            self.collect_mail_late();
+            return true;
+        }
         let unsent = self.unsent.get_or_insert_default();
-        self.client.take_mail(&mut unsent.bytes);
+        self.client.take_mail(unsent.end());
         true
     }
 
@@ -303,18 +307,21 @@ impl<S: Socket> Connection<S> {
 
     /// Sends `write`; what the socket does not take now is kept.
     fn send(&mut self, task: &mut Task<'_>, write: &mut Vec<u8>) -> io::Result<()> {
-        let mut sent = 0;
+        self.instance.stats.output_bytes.add(write.len() as u64);
         self.hold_until_kept(!write.is_empty());
+        if self.instance.faults.is_any() {
+            self.keep_back(write);
+        }
+        let mut sent = 0;
         while self.unsent.is_none() && sent < write.len() {
             match Pin::new(&mut self.socket).poll_write(task, &write[sent..])? {
                 Poll::Ready(bytes) => sent += bytes,
                 Poll::Pending => break,
             }
         }
-        self.instance.stats.output_bytes.add(write.len() as u64);
         if sent < write.len() {
             let unsent = self.unsent.get_or_insert_default();
-            unsent.bytes.extend_from_slice(&write[sent..]);
+            unsent.end().extend_from_slice(&write[sent..]);
         }
         write.clear();
         write.shrink_to(SCRATCH_BYTES_KEPT);
@@ -333,7 +340,8 @@ impl<S: Socket> Connection<S> {
             ClientClass::Normal
         };
         let limit = self.instance.config.settings.output_limit(class);
-        if unsent.backlog.exceeds(unsent.bytes.len(), limit) {
+        let unsent_bytes = unsent.bytes.len() + unsent.late.bytes();
+        if unsent.backlog.exceeds(unsent_bytes, limit) {
             tracing::warn!(
                 "closing client {}: its unsent output is over client-output-buffer-limit",
                 self.client.id
@@ -353,6 +361,7 @@ impl<S: Socket> Connection<S> {
             }
             unsent.ticket = None;
         }
+        let more = unsent.late.release(&self.instance, &mut unsent.bytes, task);
         let mut sent = 0;
         while sent < unsent.bytes.len() {
             match Pin::new(&mut self.socket).poll_write(task, &unsent.bytes[sent..]) {
@@ -363,25 +372,18 @@ impl<S: Socket> Connection<S> {
                 }
             }
         }
+        if more.is_pending() {
+            unsent.bytes.clear();
+            return Poll::Pending;
+        }
         self.unsent = None;
         Poll::Ready(Ok(()))
     }
 }
 
 impl<S> Connection<S> {
-    /// Adds what `reply` writes to the replies that are not sent yet.
-    pub(super) fn reply_later<R>(&mut self, reply: impl FnOnce(&mut Self, &mut Vec<u8>) -> R) -> R {
-        let mut unsent = self.unsent.take().unwrap_or_default();
-        let result = reply(self, &mut unsent.bytes);
-        if !unsent.bytes.is_empty() {
-            self.unsent = Some(unsent);
-            self.hold_until_kept(true);
-        }
-        result
-    }
-
     /// Replies that come `now` may have to wait until what they tell of is on the disk.
-    fn hold_until_kept(&mut self, now: bool) {
+    pub(super) fn hold_until_kept(&mut self, now: bool) {
         let keeper = self.instance.keeper.get().filter(|_| now);
         if let Some(ticket) = keeper.and_then(|keeper| keeper.ticket()) {
             self.unsent.get_or_insert_default().ticket = Some(ticket);

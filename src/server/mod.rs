@@ -6,6 +6,7 @@ pub mod connection;
 mod expiry;
 mod idle;
 mod keeper;
+mod late;
 mod listener;
 mod lookahead;
 mod options;
@@ -23,6 +24,7 @@ use crate::clock::Clock;
 use crate::command::scripting;
 use crate::config::Config;
 use crate::error::StartupError;
+use crate::fault::Fault;
 use crate::instance::Instance;
 
 pub use options::Options;
@@ -139,11 +141,36 @@ impl Server {
 
     /// Moves its clock forward and lets what is then due expire, before this returns.
     pub fn advance(&self, step: Duration) {
-        self.instance.clock.advance(step);
         let _shared = self.instance.gate.shared_blocking();
-        self.instance.expire_due();
-        self.instance.keyspace.alarm().ring();
-        self.instance.ring_timers();
+        self.instance.advance(step);
+    }
+
+    /// Lets something go wrong, as DEBUG does for clients: it has happened when this returns, and
+    /// no command that began before is answered after. It waits for a script that is running,
+    /// but for a crash.
+    ///
+    /// ```
+    /// use quintlock::{Cluster, Fault, Options};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let cluster = Cluster::start(5, &Options::manual_clock())?;
+    /// cluster.instances()[2].fault(Fault::Refuse(None));
+    /// let mut granted = 0;
+    /// for address in cluster.addresses() {
+    ///     let client = redis::Client::open(format!("redis://{address}"))?;
+    ///     // The client says CLIENT SETINFO when it connects, and passes over the error.
+    ///     let mut connection = client.get_connection()?;
+    ///     let mut take = redis::cmd("SET");
+    ///     take.arg("lock:order:42").arg("token").arg("NX").arg("PX").arg(30_000);
+    ///     granted += usize::from(take.exec(&mut connection).is_ok());
+    /// }
+    /// assert_eq!(granted, 4);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn fault(&self, fault: Fault) {
+        let _whole = (fault != Fault::Crash).then(|| self.instance.gate.whole_blocking());
+        self.instance.inflict(fault, None);
     }
 
     /// Waits until a client or [`Instance::stop`] asks it to stop.

@@ -31,14 +31,17 @@ pub(super) struct Held {
 
 impl<S: Socket> Connection<S> {
     /// Begins to wait until no pause holds its request back.
-    pub(super) fn hold_for_pause(&self) -> Box<Held> {
+    pub(super) fn hold_for_pause(&self) -> State {
         let instance = Arc::clone(&self.instance);
+        if instance.faults.pause_end(instance.clock.now()).is_some() {
+            return self.stand_still();
+        }
         let over = Box::pin(async move {
             let pause = &instance.pause;
             let wait = instance.wait_while(|now| pause.end(now).map(Wait::Until));
             wait.await;
         });
-        Box::new(Held { over, reply: None })
+        State::Held(Box::new(Held { over, reply: None }))
     }
 
     /// Begins to wait for the time, or for CLIENT UNBLOCK.

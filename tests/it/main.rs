@@ -6,6 +6,7 @@ mod concurrency;
 mod debug;
 mod differential;
 mod endless_scripts;
+mod faults;
 mod hostile;
 mod journal_files;
 mod library;

@@ -142,15 +142,15 @@ impl ClientFilter {
 ///
 /// SKIP is for the next request alone. Only ON is answered.
 pub fn reply(ctx: &mut Context<'_>, args: &[&[u8]]) -> CommandResult {
-    let replies = &mut ctx.session.replies;
+    let session = &mut *ctx.session;
     match args[2].to_ascii_uppercase().as_slice() {
         b"ON" => {
-            *replies = Replies::On;
+            session.choose_replies(Replies::On);
             return Ok(Reply::OK.into());
         }
-        b"OFF" => *replies = Replies::Off,
-        b"SKIP" if *replies == Replies::Off => {}
-        b"SKIP" => *replies = Replies::SkipNext,
+        b"OFF" => session.choose_replies(Replies::Off),
+        b"SKIP" if session.replies == Replies::Off => {}
+        b"SKIP" => session.choose_replies(Replies::SkipNext),
         _ => return Err(CommandError::Syntax),
     }
     Ok(Outcome::Many(Vec::new()))

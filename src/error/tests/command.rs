@@ -134,6 +134,7 @@ fn every_command_error_has_its_line() {
             CommandError::DebugDenied,
             "ERR DEBUG command not allowed. If the enable-debug-command option is set to \"local\", you can run it from a local connection, otherwise you need to set this option in the configuration file, and then restart the server.",
         ),
+        (CommandError::Refused, "ERR refused by DEBUG REFUSE"),
         (
             CommandError::NoResp2,
             "ERR RESP2 is not supported by this command",

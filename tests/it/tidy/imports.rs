@@ -41,7 +41,7 @@ pub(super) const ARROWS: &[(&str, &[&str])] = &[
     (
         "server",
         &[
-            "client", "clock", "command", "config", "error", "fiber", "gate", "instance",
+            "client", "clock", "command", "config", "error", "fault", "fiber", "gate", "instance",
             "keyspace", "resp", "session",
         ],
     ),
@@ -57,6 +57,7 @@ pub(super) const ARROWS: &[(&str, &[&str])] = &[
             "config::GuardedAccess",
             "contention",
             "error",
+            "fault",
             "fiber",
             "gate",
             "glob",
@@ -95,6 +96,7 @@ pub(super) const ARROWS: &[(&str, &[&str])] = &[
             "clock",
             "config",
             "contention",
+            "fault",
             "gate",
             "keyspace",
             "latency",
@@ -130,6 +132,7 @@ pub(super) const ARROWS: &[(&str, &[&str])] = &[
     ("error", &["resp::reply"]),
     ("resp", &["error", "words"]),
     ("clock", &[]),
+    ("fault", &["clock"]),
     ("gate", &[]),
     ("glob", &[]),
     ("histogram", &[]),

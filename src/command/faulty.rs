@@ -1,0 +1,29 @@
+//! Running a client's request while a fault is in force.
+//!
+//! DEBUG is always obeyed, so that a fault can be lifted; so are the commands by which a
+//! connection introduces itself, without which DEBUG may be out of reach.
+
+use crate::command::table::{Flags, Row};
+use crate::command::{Context, Outcome, dispatch};
+use crate::error::CommandError;
+use crate::session::Replies;
+
+/// As [`dispatch::run`], for a request that a fault may hold back, refuse or leave unanswered.
+#[cold]
+pub(super) fn run(ctx: &mut Context<'_>, row: &'static Row, request: &[&[u8]]) -> Outcome {
+    let faults = &ctx.instance.faults;
+    let is_exempt = row.name == "debug" || row.flags.has(Flags::NO_AUTH);
+    if !is_exempt && faults.pause_end(ctx.now).is_some() {
+        return Outcome::Paused;
+    }
+    if !is_exempt && faults.refuses() {
+        return dispatch::refuse(ctx, request, CommandError::Refused);
+    }
+    let outcome = dispatch::run_if_admitted(ctx, row, request);
+    let has_run = !matches!(outcome, Outcome::NeedsWhole | Outcome::Paused);
+    let is_heard = ctx.session.replies != Replies::Lost;
+    if has_run && is_heard && row.keys.are_possible() && ctx.instance.faults.loses_reply() {
+        ctx.session.lose_replies();
+    }
+    outcome
+}
