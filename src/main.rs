@@ -20,6 +20,7 @@ fn run() -> Result<(), CliError> {
         Invocation::Bench(options) => program::run_bench(&options),
         Invocation::Torture(options) => program::run_torture(&options),
         Invocation::CheckJournal(options) => program::check_journal(&options),
+        Invocation::Fault(options) => program::run_fault(&options),
         Invocation::Explain(options) => program::explain(&options),
         Invocation::Check(options) => {
             program::check(&options);

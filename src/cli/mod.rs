@@ -6,6 +6,7 @@
 
 mod bench;
 mod check_journal;
+mod fault;
 mod page;
 mod torture;
 
@@ -17,9 +18,10 @@ use std::process;
 use clap::{CommandFactory, FromArgMatches};
 
 use crate::config::{Config, Loaded, REDIS_VERSION, TcpPort};
-use crate::error::{BenchError, ConfigError, JournalError, StartupError, TortureError};
+use crate::error::{BenchError, ConfigError, FaultError, JournalError, StartupError, TortureError};
 pub use bench::{BenchOptions, Format};
 pub use check_journal::{CheckJournalOptions, Repair};
+pub use fault::{FaultOptions, FaultTarget};
 use page::{ClusterWords, ExplainWords, Mode, Page};
 pub use torture::TortureOptions;
 
@@ -39,6 +41,8 @@ pub enum Invocation {
     Bench(Box<BenchOptions>),
     /// Check mutual exclusion under faults.
     Torture(Box<TortureOptions>),
+    /// Make something go wrong with running instances.
+    Fault(FaultOptions),
     /// Say how scripts would run.
     Explain(ExplainOptions),
     /// Say where append-only files end, and cut them there.
@@ -105,6 +109,9 @@ pub enum CliError {
     /// A load was run, and a server answered what it must not.
     #[error("{0}")]
     WrongReplies(String),
+    /// An instance did not get its fault.
+    #[error(transparent)]
+    Fault(#[from] FaultError),
     /// A check of mutual exclusion cannot be run.
     #[error(transparent)]
     Torture(#[from] TortureError),
@@ -149,6 +156,7 @@ impl CliError {
             | CliError::Startup(_)
             | CliError::Bench(_)
             | CliError::WrongReplies(_)
+            | CliError::Fault(_)
             | CliError::Torture(_)
             | CliError::Violation(_)
             | CliError::Journal(_)
@@ -175,9 +183,10 @@ pub fn parse(
     match (first, guise) {
         (Some("-v" | "-V" | "--version"), _) => Ok(Invocation::Print(guise.version())),
         (Some("-h" | "--help"), _)
-        | (Some("cluster" | "explain" | "bench" | "torture" | "check-journal"), Guise::Quintlock) => {
-            parse_subcommand(&words)
-        }
+        | (
+            Some("cluster" | "explain" | "bench" | "fault" | "torture" | "check-journal"),
+            Guise::Quintlock,
+        ) => parse_subcommand(&words),
         (Some("--check-config"), _) => {
             let options = server_options(&words[1..], standard_input)?;
             Ok(Invocation::Check(Box::new(options)))
@@ -270,6 +279,7 @@ fn parse_subcommand(words: &[OsString]) -> Result<Invocation, CliError> {
             let options = words.into_options()?;
             Ok(Invocation::Bench(Box::new(options)))
         }
+        Some(Mode::Fault(words)) => words.into_options().map(Invocation::Fault),
         Some(Mode::Torture(words)) => {
             let options = words.into_options()?;
             Ok(Invocation::Torture(Box::new(options)))

@@ -11,10 +11,11 @@ use crate::config::setting::{self, Preset, Setting, Support};
 
 use super::bench::BenchWords;
 use super::check_journal::CheckJournalWords;
+use super::fault::FaultWords;
 use super::torture::TortureWords;
 
 /// The most instances that one process runs for `cluster`.
-const INSTANCES_MAX: u16 = 64;
+pub(super) const INSTANCES_MAX: u16 = 64;
 
 /// A Redis-compatible in-memory server made for locks
 ///
@@ -35,6 +36,7 @@ const INSTANCES_MAX: u16 = 64;
                       quintlock cluster [OPTIONS] [-- --SETTING VALUE...]\n       \
                       quintlock explain FILE...\n       \
                       quintlock bench [WORKLOAD]... [OPTIONS]\n       \
+                      quintlock fault INSTANCE FAULT [SPAN | COUNT] [OPTIONS]\n       \
                       quintlock torture [OPTIONS]\n       \
                       quintlock check-journal [--fix] PATH",
     before_long_help = EXAMPLES
@@ -56,6 +58,7 @@ Examples:
   quintlock --port 7777 --requirepass hush   the same with settings
   quintlock /etc/redis/redis.conf            with a configuration file of Redis
   quintlock cluster                          five servers for Redlock, ports 7001 to 7005
+  quintlock fault 3 delay 200ms              instance 3 of a running cluster is slow
   quintlock explain unlock.lua               does this script run natively?
   quintlock bench cycle --pipeline 16        how many locks a second on port 6379?
   quintlock torture --faults stop,delay      does mutual exclusion hold on five servers?
@@ -66,6 +69,7 @@ pub(super) enum Mode {
     Cluster(ClusterWords),
     Explain(ExplainWords),
     Bench(BenchWords),
+    Fault(FaultWords),
     Torture(TortureWords),
     CheckJournal(CheckJournalWords),
 }

@@ -11,6 +11,7 @@
 mod bench;
 mod command;
 mod config;
+mod fault;
 mod journal;
 mod keeper;
 mod protocol;
@@ -26,6 +27,7 @@ use std::fmt;
 pub use bench::BenchError;
 pub use command::CommandError;
 pub use config::{ConfigError, LineError};
+pub use fault::FaultError;
 pub use journal::{Damage, JournalError, ManifestError, ManifestFault, SnapshotFault};
 pub use keeper::KeeperError;
 pub use protocol::{AdmissionError, ProtocolError};

@@ -3,6 +3,7 @@
 mod bench;
 mod check_journal;
 mod daemon;
+mod fault;
 mod load;
 mod log;
 mod signals;
@@ -27,6 +28,7 @@ use supervision::Supervisor;
 
 pub use bench::run as run_bench;
 pub use check_journal::run as check_journal;
+pub use fault::run as run_fault;
 pub use torture::run as run_torture;
 
 /// Serves until a signal or SHUTDOWN ends it.

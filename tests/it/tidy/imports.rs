@@ -21,12 +21,16 @@ pub(super) const ARROWS: &[(&str, &[&str])] = &[
             "config",
             "durability",
             "error",
+            "fault",
             "script::native",
             "server",
             "torture",
         ],
     ),
-    ("cli", &["bench", "clock", "config", "error", "torture"]),
+    (
+        "cli",
+        &["bench", "clock", "config", "error", "fault", "torture"],
+    ),
     // A load for any server: it uses nothing of this one.
     ("bench", &["clock", "error"]),
     // The same, with faults; what speaks RESP is the load's.
