@@ -6,6 +6,7 @@
 use crate::command::table::{Flags, Row};
 use crate::command::{Context, Outcome, dispatch};
 use crate::error::CommandError;
+use crate::resp::reply::Reply;
 use crate::session::Replies;
 
 /// As [`dispatch::run`], for a request that a fault may hold back, refuse or leave unanswered.
@@ -20,7 +21,11 @@ pub(super) fn run(ctx: &mut Context<'_>, row: &'static Row, request: &[&[u8]]) -
         return dispatch::refuse(ctx, request, CommandError::Refused);
     }
     let outcome = dispatch::run_if_admitted(ctx, row, request);
-    let has_run = !matches!(outcome, Outcome::NeedsWhole | Outcome::Paused);
+    // An error is answered: it is NOSCRIPT to a client that will send the script itself.
+    let has_run = !matches!(
+        outcome,
+        Outcome::NeedsWhole | Outcome::Paused | Outcome::Reply(Reply::Error(_))
+    );
     let is_heard = ctx.session.replies != Replies::Lost;
     if has_run && is_heard && row.keys.are_possible() && ctx.instance.faults.loses_reply() {
         ctx.session.lose_replies();

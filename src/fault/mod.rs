@@ -23,7 +23,8 @@ pub const COUNT_MAX: u64 = 1_000_000_000;
 pub enum Fault {
     /// Its time moves forward by so much: keys expire, and whoever waits for a time need not.
     Advance(Duration),
-    /// The next so many commands that work on keys are applied and never answered. A connection
+    /// The next so many commands that work on keys are applied and never answered; an error is
+    /// answered, and not counted, since nothing was applied. A connection
     /// that has lost a reply stays silent until it is closed, since a later reply would be taken
     /// for the lost one; its further commands are applied and not counted. 0 ends it.
     Drop(u64),

@@ -103,6 +103,8 @@ fn a_connection_that_lost_a_reply_stays_silent_and_its_commands_are_applied() {
     assert_eq!(loser.next(), "+PONG");
     assert!(is_silent(&mut loser));
     // Its further commands did not count, so there is one more to lose.
+    let unknown = format!("EVALSHA {} 1 c", "0".repeat(40));
+    assert!(other.ask(&unknown).starts_with("-NOSCRIPT"));
     other.send(&["EVAL", "return redis.call('set', KEYS[1], 1)", "1", "c"]);
     assert!(is_silent(&mut other));
     assert_eq!(operator.ask("MGET a b c"), r#"*3 $"1" $"2" $"1""#);
