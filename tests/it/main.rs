@@ -7,6 +7,7 @@ mod debug;
 mod differential;
 mod endless_scripts;
 mod faults;
+mod guide;
 mod hostile;
 mod journal_files;
 mod library;

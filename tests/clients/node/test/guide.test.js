@@ -3,10 +3,10 @@
 // Text between `guide:` marks stands in the document as it is here, but for the pinned names of the packages; a test of
 // the server compares them. Every example has a cluster of its own.
 
-import assert from 'node:assert/strict';
 import { afterEach, beforeEach, test } from 'node:test';
 
 // guide: setup
+import assert from 'node:assert/strict';
 import Redis from 'ioredis-6';
 import Redlock, { ExecutionError } from 'redlock-5';
 
@@ -19,7 +19,14 @@ function connect(ports) {
     redlock: new Redlock(clients, { retryCount: 0 }),
     // A crash is not answered.
     fault: (instance, ...words) => operators[instance - 1].call('DEBUG', ...words).catch(() => {}),
-    held: async (instances) => Promise.all(instances.map((one) => operators[one - 1].exists('order:42'))),
+    // A vote ends with its majority; the other servers follow.
+    async untilHeldOn(count, instances = [1, 2, 3, 4, 5]) {
+      for (const deadline = Date.now() + 5000; ;) {
+        const found = await Promise.all(instances.map((one) => operators[one - 1].exists('order:42')));
+        if (found.filter(Boolean).length === count) return;
+        assert.ok(Date.now() < deadline, `held on ${found}, not on ${count}`);
+      }
+    },
     close: () => [...clients, ...operators].forEach((one) => one.disconnect()),
   };
 }
@@ -29,11 +36,11 @@ import { isRealRedis, startCluster } from '../instances.js';
 
 const options = { skip: isRealRedis && 'no Redis has these faults' };
 let cluster;
-let redlock, fault, held, close;
+let redlock, fault, untilHeldOn, close;
 beforeEach(async () => {
   if (isRealRedis) return;
   cluster = await startCluster();
-  ({ redlock, fault, held, close } = connect(cluster.instances.map(({ port }) => port)));
+  ({ redlock, fault, untilHeldOn, close } = connect(cluster.instances.map(({ port }) => port)));
 });
 afterEach(async () => {
   close?.();
@@ -44,23 +51,26 @@ test('two of five down', options, async () => {
   // guide: two of five down
   await Promise.all([fault(1, 'CRASH'), fault(2, 'CRASH')]);
   const lock = await redlock.acquire(['order:42'], 10_000);
-  assert.deepEqual(await held([3, 4, 5]), [1, 1, 1]);
+  await untilHeldOn(3, [3, 4, 5]);
   await lock.release();
   await fault(3, 'CRASH');
   await assert.rejects(redlock.acquire(['order:42'], 10_000), ExecutionError);
-  assert.deepEqual(await held([4, 5]), [0, 0]);       // a minority was given back
+  await untilHeldOn(0, [4, 5]);    // a minority was given back
   // guide: end
 });
 
 test('lost reply', options, async () => {
   // guide: lost reply
+  await (await redlock.acquire(['order:42'], 10_000)).release();  // all five know the scripts now
+  await untilHeldOn(0);
   await fault(1, 'DROP', 1);
-  const lock = await redlock.acquire(['order:42'], 10_000);       // four answered
-  assert.deepEqual(await held([1]), [1]);                         // and the first has set the key all the same
+  const lock = await redlock.acquire(['order:42'], 10_000);       // four answer,
+  await untilHeldOn(5);                                           // and the first has set the key all the same
   await lock.release();
-  await Promise.all([2, 3, 4].map((one) => fault(one, 'DROP', 1)));
+  await untilHeldOn(0);
+  await Promise.all([2, 3].map((one) => fault(one, 'DROP', 1)));  // the first stays silent: three of five
   await assert.rejects(redlock.acquire(['order:42'], 10_000), ExecutionError);
-  assert.deepEqual(await held([1, 2, 3, 4, 5]), [0, 0, 0, 0, 0]); // set on all five, and released on all five
+  await untilHeldOn(0);                                           // set on all five, and released on all five
   // guide: end
 });
 
@@ -78,11 +88,12 @@ test('slow node', options, async () => {
 test('expired while held', options, async () => {
   // guide: expired while held
   const lock = await redlock.acquire(['order:42'], 10_000);
+  await untilHeldOn(5);
   await Promise.all([1, 2, 3, 4, 5].map((one) => fault(one, 'ADVANCE', 10_000)));
   const next = await redlock.acquire(['order:42'], 10_000);       // somebody else has it
   await assert.rejects(lock.extend(10_000), ExecutionError);      // and the first one is told
   await assert.rejects(lock.release(), ExecutionError);
-  assert.deepEqual(await held([1, 2, 3, 4, 5]), [1, 1, 1, 1, 1]);
+  await untilHeldOn(5);                                           // which took nothing from the next
   await next.release();
   // guide: end
 });
