@@ -41,10 +41,12 @@ pub struct FaultTarget {
 ///   advance SPAN               its time moves forward: locks expire
 ///   crash                      it ends as if killed; the other instances go on
 ///   delay SPAN [jitter SPAN]   replies come so much later, and up to the jitter more; 0 ends it
-///   drop COUNT                 the next COUNT commands on keys are applied and never answered;
-///                              a connection that lost a reply stays silent until closed
+///   drop COUNT                 the next COUNT commands on keys are applied and never answered
+///                              (an error is answered); a connection that has lost
+///                              a reply stays silent until it is closed
 ///   pause SPAN                 nothing is read or answered, as under SIGSTOP; locks expire
-///   refuse [COUNT]             the next COUNT commands, or all, are answered by an error
+///   refuse                     all commands are answered by an error
+///   refuse COUNT               the next COUNT commands are
 ///   reset                      all faults end, and connections that have lost a reply
 ///   restart-empty              it forgets everything and closes all connections
 ///

@@ -81,6 +81,9 @@ pub(super) enum Mode {
 /// algorithm asks for: a client takes the lock on the majority of them. All of
 /// them end with the process, so this is for development and tests; in production
 /// each instance belongs on a machine of its own.
+///
+/// For tests of lock clients `quintlock fault` lets single instances fail on demand:
+/// they obey DEBUG from this machine, unless a setting says otherwise.
 #[derive(Args)]
 #[command(
     verbatim_doc_comment,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::command::{Access, CommandResult, Context, Outcome, args};
+use crate::command::{Access, Caller, CommandResult, Context, Outcome, args};
 use crate::error::CommandError;
 use crate::fault::{COUNT_MAX, Fault, FaultKind, SPAN_MAX};
 use crate::resp::reply::Reply;
@@ -20,11 +20,16 @@ pub(super) fn inflict(
     if ctx.access != Access::Whole {
         return Some(Ok(Outcome::NeedsWhole));
     }
-    ctx.instance.inflict(fault, Some(ctx.session.client.id));
+    let client = &ctx.session.client;
+    ctx.instance.inflict(fault, Some(client.id));
     ctx.now = ctx.instance.clock.now();
-    Some(Ok(match fault {
-        Fault::Crash => Outcome::Drop,
-        Fault::RestartEmpty => Outcome::Close(Reply::OK),
+    // After a crash nobody hears this.
+    Some(Ok(match (fault, ctx.caller) {
+        (Fault::RestartEmpty, Caller::Client) => Outcome::Close(Reply::OK),
+        (Fault::RestartEmpty, _) => {
+            client.close();
+            Reply::OK.into()
+        }
         _ => Reply::OK.into(),
     }))
 }

@@ -208,6 +208,25 @@ fn a_crash_in_a_cluster_ends_one_instance_and_answers_nobody() {
 }
 
 #[test]
+fn a_transaction_may_end_the_server_that_runs_it() {
+    let server = start_with_debug();
+    let (mut client, mut other) = (connect(&server), connect(&server));
+    assert_eq!(other.ask("SET a 1"), "+OK");
+    client.send_raw(b"MULTI\r\nDEBUG RESTART-EMPTY\r\nDBSIZE\r\nEXEC\r\nPING\r\n");
+    for reply in ["+OK", "+QUEUED", "+QUEUED", "*2 +OK :0", "closed"] {
+        assert_eq!(client.next(), reply);
+    }
+    assert_eq!(other.next(), "closed");
+    let mut client = connect(&server);
+    assert_eq!(client.ask("MULTI"), "+OK");
+    assert_eq!(client.ask("DEBUG CRASH"), "+QUEUED");
+    client.send_raw(b"EXEC\r\nPING\r\n");
+    assert_eq!(client.next(), "closed");
+    drop(server);
+    assert_no_server_panicked();
+}
+
+#[test]
 fn a_server_of_its_own_kills_itself() {
     let (mut server, address) = serve(&["--enable-debug-command", "local"]);
     let mut client = Connection::open(address).unwrap();
