@@ -170,3 +170,26 @@ fn the_reply_of_debug_takes_along_what_its_connection_waits_for() {
     assert_eq!(client.next(), r#"$"late""#);
     assert_eq!(client.next(), ":1");
 }
+
+#[test]
+fn a_message_need_not_wait_for_the_replies_before_it_to_be_late_itself() {
+    let server = start_with_debug();
+    let (mut operator, mut listener) = (connect(&server), connect(&server));
+    listener.call(&["HELLO", "3"]);
+    listener.ask("SUBSCRIBE news");
+    assert_eq!(operator.ask("DEBUG DELAY 100"), "+OK");
+    listener.send(&["SET", "a", "1"]);
+    until_set(&mut operator, "a");
+    server.advance(MS(50));
+    operator.send(&["PUBLISH", "news", "hello"]);
+    // One thread serves both connections: when it has served this one twice, the other had its turn.
+    operator.send(&["DEBUG", "OBJECT", "nosuch"]);
+    assert_eq!(operator.next(), ":1");
+    assert_eq!(operator.next(), "-ERR no such key");
+    until_set(&mut operator, "a");
+    server.advance(MS(50));
+    assert_eq!(listener.next(), "+OK");
+    assert!(is_silent(&mut listener));
+    server.advance(MS(50));
+    assert_eq!(listener.next(), r#">3 $"message" $"news" $"hello""#);
+}
