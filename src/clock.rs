@@ -289,12 +289,12 @@ impl Stopwatch {
         }
     }
 
-    /// What has passed since the start, or since the last lap; begins the next one.
-    pub fn lap(&mut self) -> Duration {
+    /// What has passed since the start, or since the last lap, in nanoseconds; begins the next one.
+    pub fn lap_ns(&mut self) -> u64 {
         let now_ns = system_boot_ns();
-        let lap = Duration::from_nanos(now_ns.saturating_sub(self.start_ns));
+        let lap_ns = now_ns.saturating_sub(self.start_ns);
         self.start_ns = now_ns;
-        lap
+        lap_ns
     }
 
     /// What has passed since the start.

@@ -24,12 +24,12 @@ impl Bucket {
     /// The bucket of a duration; all from 1.07 seconds on share the last.
     #[inline]
     pub fn of(duration: Duration) -> Bucket {
-        let seconds = duration.as_secs();
-        let nanos = if seconds > 1 {
-            u64::MAX
-        } else {
-            seconds * 1_000_000_000 + u64::from(duration.subsec_nanos())
-        };
+        Bucket::of_ns(u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX))
+    }
+
+    /// The bucket of a duration in nanoseconds.
+    #[inline]
+    pub fn of_ns(nanos: u64) -> Bucket {
         let nanos = nanos.min((1 << (TOP_BIT + 1)) - 1);
         if nanos < FINE {
             return Bucket(nanos as u16);

@@ -1,7 +1,6 @@
 //! What a command is given beside its arguments.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use crate::clock::{BootTime, Stopwatch};
 use crate::command::table::Row;
@@ -39,8 +38,9 @@ pub struct Context<'a> {
     pub loading_ms: Option<u64>,
     /// Whether the disk does not take what is granted.
     pub is_disk_failing: bool,
-    /// A run of a command that takes this long is looked at: for SLOWLOG, LATENCY and MONITOR.
-    pub notable: Duration,
+    /// A run of a command that takes so many nanoseconds is looked at: for SLOWLOG, LATENCY and
+    /// MONITOR.
+    pub notable_ns: u64,
     is_latency_tracked: bool,
     /// Shards that the caller has locked already: a native script's.
     held: Option<Held<'a>>,
@@ -105,7 +105,7 @@ impl<'a> Context<'a> {
             paused,
             is_disturbed: paused.is_some() || instance.faults.is_any(),
             monitoring,
-            notable: notable(instance, monitoring),
+            notable_ns: notable_ns(instance, monitoring),
             is_latency_tracked: observation.is_latency_tracked(),
             instance,
             session,
@@ -121,7 +121,7 @@ impl<'a> Context<'a> {
 
     /// Looks again at which commands are noted: CONFIG SET is the first to be told by what it sets.
     pub fn renew_notable(&mut self) {
-        self.notable = notable(self.instance, self.monitoring);
+        self.notable_ns = notable_ns(self.instance, self.monitoring);
     }
 
     /// The key in the selected database, for a change.
@@ -239,16 +239,15 @@ impl<'a> Context<'a> {
 
     /// Counts a run of a command, and whether it failed.
     #[inline]
-    pub fn count_call(&mut self, row: &'static Row, took: Duration, failed: bool) {
-        let bucket = self.is_latency_tracked.then(|| Bucket::of(took));
-        self.tally.add_call(row, took, bucket, u64::from(failed));
+    pub fn count_call(&mut self, row: &'static Row, took_ns: u64, failed: bool) {
+        let bucket = self.is_latency_tracked.then(|| Bucket::of_ns(took_ns));
+        self.tally.add_call(row, took_ns, bucket, u64::from(failed));
     }
 
     /// Counts a run of a command that nobody has timed.
     #[inline]
     pub fn count_untimed_call(&mut self, row: &'static Row, failed: bool) {
-        self.tally
-            .add_call(row, Duration::ZERO, None, u64::from(failed));
+        self.tally.add_call(row, 0, None, u64::from(failed));
     }
 
     /// Counts what became of locks.
@@ -276,15 +275,14 @@ impl<'a> Context<'a> {
 
 /// How long a command must run to be looked at once it has run.
 #[inline]
-fn notable(instance: &Instance, monitoring: Monitoring) -> Duration {
+fn notable_ns(instance: &Instance, monitoring: Monitoring) -> u64 {
+    let observation = &instance.config.settings.observation;
     match monitoring {
-        Monitoring::Off => instance
-            .config
-            .settings
-            .observation
+        Monitoring::Off => observation
             .notable()
-            .unwrap_or(Duration::MAX),
-        Monitoring::On | Monitoring::Told => Duration::ZERO,
+            .and_then(|least| u64::try_from(least.as_nanos()).ok())
+            .unwrap_or(u64::MAX),
+        Monitoring::On | Monitoring::Told => 0,
     }
 }
 

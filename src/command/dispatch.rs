@@ -1,5 +1,7 @@
 //! From a request to its command: is there one, may it run now, and what did it answer.
 
+use std::time::Duration;
+
 use crate::command::table::{self, Flags, Row, Scope};
 use crate::command::{
     Access, Caller, CommandResult, Context, Monitoring, Outcome, debug, faulty, observe, scripting,
@@ -74,11 +76,11 @@ pub fn call(ctx: &mut Context<'_>, row: &'static Row, request: &[&[u8]]) -> Comm
     let mut watch = ctx.watch;
     let result = call_handler(ctx, row, request);
     if !matches!(result, Ok(Outcome::NeedsWhole)) {
-        let took = watch.lap();
+        let took_ns = watch.lap_ns();
         ctx.watch = watch;
-        ctx.count_call(row, took, is_failure(&result));
-        if took >= ctx.notable {
-            observe::ran(ctx, row, request, took);
+        ctx.count_call(row, took_ns, is_failure(&result));
+        if took_ns >= ctx.notable_ns {
+            observe::ran(ctx, row, request, Duration::from_nanos(took_ns));
         }
     }
     result

@@ -1,7 +1,7 @@
 //! What a command leaves behind for those who watch: SLOWLOG, LATENCY and MONITOR.
 //!
 //! Nothing here runs for a command that nobody wants to hear of: the caller compares its run time
-//! with [`Context::notable`] first.
+//! with [`Context::notable_ns`] first.
 
 use std::borrow::Cow;
 use std::time::Duration;

@@ -3,8 +3,6 @@
 //! The counters are shared by all threads, so a batch adds to each of them once, at its end, and
 //! not with every command.
 
-use std::time::Duration;
-
 use smallvec::SmallVec;
 
 use crate::command::table::Row;
@@ -50,9 +48,9 @@ struct Calls {
     /// Runs that no bucket has.
     untimed: u64,
     /// Runs by how long they took. Those of a batch are of few different lengths.
-    timed: SmallVec<[(Bucket, u32); 4]>,
+    timed: SmallVec<[(Bucket, u32); 8]>,
     failed: u64,
-    took: Duration,
+    took_ns: u64,
 }
 
 impl Tally {
@@ -61,13 +59,13 @@ impl Tally {
     pub(super) fn add_call(
         &mut self,
         row: &'static Row,
-        took: Duration,
+        took_ns: u64,
         bucket: Option<Bucket>,
         failed: u64,
     ) {
         let calls = self.calls_of(row);
         calls.failed += failed;
-        calls.took += took;
+        calls.took_ns += took_ns;
         match bucket {
             None => calls.untimed += 1,
             Some(bucket) => match calls.timed.iter_mut().find(|(known, _)| *known == bucket) {
@@ -89,7 +87,7 @@ impl Tally {
                 untimed: 0,
                 timed: SmallVec::new(),
                 failed: 0,
-                took: Duration::ZERO,
+                took_ns: 0,
             });
             self.calls.len() - 1
         });
@@ -104,8 +102,7 @@ impl Tally {
             for (bucket, timed) in &calls.timed {
                 count.add_timed(*bucket, u64::from(*timed));
             }
-            let nanos = u64::try_from(calls.took.as_nanos()).unwrap_or(u64::MAX);
-            count.nanos.add(nanos);
+            count.nanos.add(calls.took_ns);
             count.failed.add(calls.failed);
         }
         stats.error_replies.add(self.errors);

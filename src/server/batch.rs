@@ -127,7 +127,7 @@ impl<S> Connection<S> {
             if lookahead.requests().len() > 1 {
                 lookahead.prefetch(&ctx.instance.keyspace, ctx.session.database);
                 // What was done for all of them is no part of the first one's time.
-                ctx.watch.lap();
+                ctx.watch.lap_ns();
             }
             for ahead in lookahead.requests() {
                 let stopped = run_one(&mut ctx, ahead.row, &ahead.arguments, ahead.place, out);
