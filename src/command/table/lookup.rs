@@ -93,36 +93,40 @@ const fn home_slot(key: u128) -> usize {
 /// The name in lower case and its length as one number.
 ///
 /// Loads overlap instead of looping over the bytes: where two loads cover the same byte, they
-/// agree on it.
+/// agree on it. Most names are short and leave the upper half to their length alone.
 const fn pack(name: &[u8]) -> Option<u128> {
     let length = name.len();
     if length > NAME_BYTES_MAX {
         return None;
     }
-    let text = if let (Some(head), Some(tail)) = (name.first_chunk(), name.last_chunk()) {
+    let (low, high) = if let (Some(head), Some(tail)) = (name.first_chunk(), name.last_chunk()) {
         let (head, tail) = (u64::from_le_bytes(*head), u64::from_le_bytes(*tail));
-        head as u128 | (tail as u128) << (8 * (length - 8))
+        // The last bytes of the tail; the head has the others.
+        let beyond = (tail as u128) << (8 * (length - 8)) >> 64;
+        (to_lower_case(head), to_lower_case(beyond as u64))
     } else if let (Some(head), Some(tail)) = (name.first_chunk(), name.last_chunk()) {
         let (head, tail) = (u32::from_le_bytes(*head), u32::from_le_bytes(*tail));
-        head as u128 | (tail as u128) << (8 * (length - 4))
+        let text = head as u64 | (tail as u64) << (8 * (length - 4));
+        (to_lower_case(text), 0)
     } else if let (Some(first), Some(last)) = (name.first(), name.last()) {
         let middle = length / 2;
-        *first as u128
-            | (name[middle] as u128) << (8 * middle)
-            | (*last as u128) << (8 * (length - 1))
+        let text = *first as u64
+            | (name[middle] as u64) << (8 * middle)
+            | (*last as u64) << (8 * (length - 1));
+        (to_lower_case(text), 0)
     } else {
         return None;
     };
-    Some(to_lower_case(text) | (length as u128) << (8 * NAME_BYTES_MAX))
+    Some(low as u128 | (high as u128) << 64 | (length as u128) << (8 * NAME_BYTES_MAX))
 }
 
-/// Lower-cases sixteen ASCII bytes at once; bytes from 0x80 up stay as they are.
-const fn to_lower_case(bytes: u128) -> u128 {
-    const ONES: u128 = u128::MAX / 0xFF;
-    const HIGH_BITS: u128 = 0x80 * ONES;
+/// Lower-cases eight ASCII bytes at once; bytes from 0x80 up stay as they are.
+const fn to_lower_case(bytes: u64) -> u64 {
+    const ONES: u64 = u64::MAX / 0xFF;
+    const HIGH_BITS: u64 = 0x80 * ONES;
     let low_bits = bytes & !HIGH_BITS;
-    let from_a = low_bits + (0x80 - b'A' as u128) * ONES;
-    let past_z = low_bits + (0x7F - b'Z' as u128) * ONES;
+    let from_a = low_bits + (0x80 - b'A' as u64) * ONES;
+    let past_z = low_bits + (0x7F - b'Z' as u64) * ONES;
     let is_upper = from_a & !past_z & !bytes & HIGH_BITS;
     bytes | is_upper >> 2
 }
