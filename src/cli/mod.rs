@@ -362,6 +362,7 @@ fn ports(base: u16, instances: u16) -> Result<impl Iterator<Item = TcpPort>, Cli
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::DurabilityMode;
     use crate::config::setting::{self, Support};
 
     fn invocation(words: &[&str]) -> Result<Invocation, CliError> {
@@ -454,7 +455,7 @@ mod tests {
 
     #[test]
     fn a_checked_configuration_is_read_as_one_that_is_used() {
-        match invocation(&["quintlock", "--check-config", "--appendonly", "yes"]).unwrap() {
+        match invocation(&["quintlock", "--check-config", "--cluster-enabled", "yes"]).unwrap() {
             Invocation::Check(options) => assert_eq!(options.warnings.len(), 1),
             other => panic!("{other:?}"),
         }
@@ -516,7 +517,7 @@ mod tests {
             "--",
             "--timeout",
             "60",
-            "--appendonly",
+            "--cluster-enabled",
             "yes",
         ])
         .unwrap();
@@ -529,6 +530,21 @@ mod tests {
         }
         options.instances[0].set(&[(b"timeout", b"5")]).unwrap();
         assert_eq!(options.instances[1].settings.timeout_s(), Some(60));
+    }
+
+    #[test]
+    fn a_cluster_leaves_nothing_behind_unless_it_is_given_a_place() {
+        let modes = |words: &[&str]| {
+            let options = cluster(&[&["--instances", "1", "--"], words].concat()).unwrap();
+            options.instances[0].settings.durability.mode
+        };
+        assert_eq!(modes(&["--timeout", "1"]), DurabilityMode::None);
+        assert_eq!(modes(&["--dir", "."]), DurabilityMode::Guard);
+        assert_eq!(modes(&["--appendonly", "yes"]), DurabilityMode::EverySec);
+        assert_eq!(modes(&["--durability", "always"]), DurabilityMode::Always);
+        let options = cluster(&["--", "--durability", "guard"]).unwrap();
+        let shown = |one: &Config| one.get(&[b"appenddirname"]).remove(0).1;
+        assert_eq!(shown(&options.instances[4]), b"appendonlydir-5");
     }
 
     #[test]

@@ -14,7 +14,8 @@ use super::value::Kind::{
 };
 
 const AOF: Support = Inert("the append-only file is written in our own way");
-const SNAPSHOT_OFF: Support = NotHonoured("no snapshots are taken, a restart begins empty");
+const SNAPSHOT_OFF: Support =
+    NotHonoured("no snapshots are taken, `durability` says what a restart keeps");
 const SNAPSHOTS: Support = Inert("there are no snapshots");
 const REPLICA: Support =
     Refused("Quintlock does not replicate, and a second primary would grant every lock again");

@@ -191,8 +191,8 @@ impl Config {
             let reason = match row.1.change {
                 Change::AtStart => SettingError::Immutable,
                 Change::Protected => SettingError::Protected,
-                Change::AtRuntime if is_twice => SettingError::Duplicate,
-                Change::AtRuntime => {
+                Change::AtRuntime | Change::Settled if is_twice => SettingError::Duplicate,
+                Change::AtRuntime | Change::Settled => {
                     rows.push(row);
                     continue;
                 }
@@ -213,7 +213,10 @@ impl Config {
                     reason,
                 }
             })?;
-            asked_for.push((slot, value.clone()));
+            // What is in force may follow from another setting, which is what a file must say.
+            if setting.change != Change::Settled {
+                asked_for.push((slot, value.clone()));
+            }
             changed[slot.0] = value;
         }
         for (slot, value) in asked_for {
@@ -256,6 +259,9 @@ impl Config {
 /// The value that CONFIG SET may give a setting, or why it may not.
 fn settable(setting: &Setting, word: &[u8], current: &Value) -> Result<Value, SettingError> {
     let value = setting.kind.parse(&[word], current)?;
+    if setting.change == Change::Settled && value != *current {
+        return Err(SettingError::Settled);
+    }
     match setting.support {
         Support::Honoured(_) | Support::Inert(_) => Ok(value),
         _ if value == *current => Ok(value),

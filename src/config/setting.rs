@@ -42,6 +42,8 @@ pub enum Preset {
 pub enum Change {
     /// By CONFIG SET too.
     AtRuntime,
+    /// In Redis by CONFIG SET too; here the value that is in force may be set again, and no other.
+    Settled,
     /// Only by the file and the command line.
     AtStart,
     /// As [`AtStart`](Change::AtStart); Redis calls these protected.
@@ -160,9 +162,11 @@ mod tests {
     ];
 
     /// Settings that Redis 7.0.15 does not know.
-    const LATER_OR_OURS: [&str; 10] = [
+    const LATER_OR_OURS: [&str; 12] = [
         "cluster-announce-human-nodename",
+        "durability",
         "enable-debug-assert",
+        "guard-max",
         "locale-collate",
         "lock-contention-entries",
         "lua-memory-limit",

@@ -5,7 +5,7 @@
 //! CONFIG GET.
 
 use super::durability::DurabilityMode;
-use super::setting::Change::{AtRuntime, AtStart, Protected};
+use super::setting::Change::{AtRuntime, AtStart, Protected, Settled};
 use super::setting::Support::Honoured;
 use super::setting::{Preset, Setting};
 use super::value::Kind;
@@ -49,7 +49,7 @@ pub(super) const HONOURED: &[Setting] = &[
         "aof-load-truncated",
         Kind::Switch,
         "yes",
-        AtStart,
+        AtRuntime,
         Honoured("whether a journal that ends inside of a record is taken without that record"),
     ),
     Setting::new(
@@ -70,14 +70,14 @@ pub(super) const HONOURED: &[Setting] = &[
         "appendfsync",
         Kind::Choice(&["everysec", "always", "no"]),
         "everysec",
-        AtStart,
+        Settled,
         Honoured("with `appendonly yes`: which `durability` is meant, `no` is `guard`"),
     ),
     Setting::new(
         "appendonly",
         Kind::Switch,
         "no",
-        AtStart,
+        Settled,
         Honoured("whether there is a journal, if `durability` is not given; `no` is `none`"),
     ),
     Setting::new(

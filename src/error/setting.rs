@@ -82,6 +82,9 @@ pub enum SettingError {
     /// CONFIG SET of a setting that is guarded.
     #[error("can't set protected config")]
     Protected,
+    /// CONFIG SET of a setting to what a start alone can give it.
+    #[error("it is fixed while the server runs; restart it with the new value")]
+    Settled,
     /// The same setting twice in one CONFIG SET.
     #[error("duplicate parameter")]
     Duplicate,

@@ -17,7 +17,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use crate::cli::{Announcement, CliError, ClusterOptions, ExplainOptions, ServerOptions};
 use crate::clock::Clock;
 use crate::cluster::Cluster;
-use crate::config::{Settings, Supervision};
+use crate::config::{DurabilityMode, Settings, Supervision};
 use crate::error::StartupError;
 use crate::script::native::Program;
 use crate::server::Server;
@@ -48,6 +48,9 @@ pub fn serve(options: ServerOptions) -> Result<(), CliError> {
     let starter = is_daemon.then(daemon::detach).transpose()?;
     log::start(&[settings], Standard::Output)?;
     log_remarks(&warnings, &notes);
+    if config.settings.durability.mode == DurabilityMode::None {
+        tracing::warn!("durability is none: a restart forgets the locks that are held");
+    }
     if let Some(clients) = raise_descriptor_limit(config.settings.maxclients()) {
         tracing::warn!(
             "the system's limit on open files allows {clients} clients, fewer than maxclients \

@@ -190,7 +190,7 @@ fn a_hangup_ends_nothing() {
 fn a_checked_configuration_starts_nothing() {
     let directory = Directory::new();
     let port = free_port().to_string();
-    let path = directory.write("a.conf", "appendonly yes\nsave 900 1\nhz 20\n");
+    let path = directory.write("a.conf", "cluster-enabled yes\nsave 900 1\nhz 20\n");
     let output = run(&["--check-config", text(&path), "--port", &port]);
     assert_eq!(output.status.code(), Some(0));
     assert_eq!(output.stderr, b"");
@@ -200,7 +200,7 @@ fn a_checked_configuration_starts_nothing() {
     let note = "Without effect, as there is no periodic work, timers fire when they are due: hz";
     assert_eq!(lines[2], note);
     let first = format!(
-        "{}, line 1: 'appendonly yes' is not honoured: ",
+        "{}, line 1: 'cluster-enabled yes' is not honoured: ",
         text(&path)
     );
     assert!(

@@ -64,13 +64,13 @@ fn output_limits_of_several_lines_add_up() {
 #[test]
 fn what_changes_nothing_is_named_once_behind_the_reason() {
     let loaded = load_text(
-        "rdbcompression no\nAppendFsync always\nrdbcompression yes\nmaxclients 100\n\
+        "rdbcompression no\nAof-Use-Rdb-Preamble no\nrdbcompression yes\nmaxclients 100\n\
          list-max-ziplist-value 64\nrdbchecksum yes\nlist-max-ziplist-value 32\n",
     )
     .unwrap();
     let expected = [
         "Without effect, as values have one encoding: list-max-ziplist-value",
-        "Without effect, as there is no append-only file: appendfsync",
+        "Without effect, as the append-only file is written in our own way: aof-use-rdb-preamble",
         "Without effect, as there are no snapshots: rdbchecksum, rdbcompression",
     ];
     assert_eq!(loaded.notes, expected);
@@ -79,24 +79,26 @@ fn what_changes_nothing_is_named_once_behind_the_reason() {
 
 #[test]
 fn what_is_not_honoured_is_named_once_and_shown_as_it_is() {
-    let loaded =
-        load_text("appendonly no\nsave 900 1\nsave 300 10\nmaxmemory 0\nappendonly yes\n").unwrap();
-    let why = "is not honoured: nothing is kept on disk, a restart begins empty";
+    let loaded = load_text(
+        "cluster-enabled no\nsave 900 1\nsave 300 10\nmaxmemory 0\ncluster-enabled yes\n",
+    )
+    .unwrap();
+    let why = "is not honoured: Quintlock is no Redis Cluster, it has no slots";
     assert_eq!(loaded.warnings.len(), 2);
     assert_eq!(
-        loaded.warnings[0],
-        format!("standard input, line 5: 'appendonly yes' {why}")
+        loaded.warnings[1],
+        format!("standard input, line 5: 'cluster-enabled yes' {why}")
     );
     assert!(
-        loaded.warnings[1].starts_with("standard input, line 3: 'save 300 10' is not honoured")
+        loaded.warnings[0].starts_with("standard input, line 3: 'save 300 10' is not honoured")
     );
-    assert_eq!(shown(&loaded.config, "appendonly"), "no");
+    assert_eq!(shown(&loaded.config, "cluster-enabled"), "no");
     assert_eq!(shown(&loaded.config, "save"), "");
 }
 
 #[test]
 fn harmless_values_draw_no_warning() {
-    let text = "save 900 1\nsave \"\"\nsave \"\\\"\\\"\"\nappendonly yes\nappendonly no\nhash-max-ziplist-entries 9\n\
+    let text = "save 900 1\nsave \"\"\nsave \"\\\"\\\"\"\ncluster-enabled yes\ncluster-enabled no\nhash-max-ziplist-entries 9\n\
                 lazyfree-lazy-expire yes\nlist-max-ziplist-value 5\nlua-replicate-commands yes\n\
                 replicaof no one\nuser default on nopass ~* &* +@all\nwatchdog-period 0\n";
     let loaded = load_text(text).unwrap();

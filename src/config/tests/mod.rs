@@ -28,7 +28,7 @@ fn shown(config: &Config, name: &str) -> String {
 
 #[test]
 fn config_get_and_set_answer_as_redis_does() {
-    let config = Config::default();
+    let config = load_text("durability none\n").unwrap().config;
     let recorded = include_str!("../../../tests/data/config-set-7.0.15.txt");
     let mut exchanges = 0;
     for line in recorded.lines().filter(|line| !line.starts_with("# ")) {
@@ -167,15 +167,93 @@ fn every_level_is_read_back() {
 fn a_setting_that_is_not_honoured_cannot_be_switched_on() {
     let config = Config::default();
     let error = config
-        .set(&[(b"timeout", b"9"), (b"appendonly", b"yes")])
+        .set(&[
+            (b"timeout", b"9"),
+            (b"cluster-replica-no-failover", b"no"),
+            (b"save", b"60 1"),
+        ])
         .unwrap_err();
     assert_eq!(
         error.to_string(),
-        "ERR CONFIG SET failed (possibly related to argument 'appendonly') - \
-         not honoured: nothing is kept on disk, a restart begins empty"
+        "ERR CONFIG SET failed (possibly related to argument 'save') - \
+         not honoured: no snapshots are taken, `durability` says what a restart keeps"
     );
     assert_eq!(shown(&config, "timeout"), "0");
     assert_eq!(config.settings.timeout_s(), None);
+}
+
+#[test]
+fn what_a_start_has_settled_may_be_set_to_itself_alone() {
+    let config = load_text("durability always\n").unwrap().config;
+    assert_eq!(shown(&config, "appendonly"), "yes");
+    assert_eq!(shown(&config, "appendfsync"), "always");
+    let same: [(&[u8], &[u8]); 2] = [(b"appendonly", b"YES"), (b"appendfsync", b"always")];
+    config.set(&same).unwrap();
+    for (name, word, why) in [
+        ("appendonly", "maybe", "argument must be 'yes' or 'no'"),
+        (
+            "appendfsync",
+            "never",
+            "argument(s) must be one of the following: everysec, always, no",
+        ),
+        (
+            "appendonly",
+            "no",
+            "it is fixed while the server runs; restart it with the new value",
+        ),
+        (
+            "appendfsync",
+            "no",
+            "it is fixed while the server runs; restart it with the new value",
+        ),
+        ("durability", "none", "can't set immutable config"),
+    ] {
+        let refusal = config.set(&[(name.as_bytes(), word.as_bytes())]);
+        let expected =
+            format!("ERR CONFIG SET failed (possibly related to argument '{name}') - {why}");
+        assert_eq!(refusal.unwrap_err().to_string(), expected);
+    }
+}
+
+#[test]
+fn what_follows_from_durability_is_not_written_into_a_file() {
+    let config = load_text("").unwrap().config;
+    assert_eq!(shown(&config, "appendonly"), "yes");
+    config.set(&[(b"appendonly", b"yes")]).unwrap();
+    let (slot, ..) = setting::find(b"appendonly").unwrap();
+    // With it in the file, the next start would take `appendfsync` for the mode.
+    assert_eq!(config.asked.read()[slot.0], Value::Switch(false));
+}
+
+#[test]
+fn the_settings_of_redis_and_ours_say_the_same_of_durability() {
+    for (text, mode, appendonly, appendfsync) in [
+        ("", "guard", "yes", "no"),
+        ("durability none", "none", "no", "everysec"),
+        ("appendonly no", "none", "no", "everysec"),
+        ("appendonly yes", "everysec", "yes", "everysec"),
+        (
+            "appendonly yes\nappendfsync always",
+            "always",
+            "yes",
+            "always",
+        ),
+        ("appendonly yes\nappendfsync no", "guard", "yes", "no"),
+        ("appendfsync always", "guard", "yes", "no"),
+        (
+            "appendonly no\ndurability always",
+            "always",
+            "yes",
+            "always",
+        ),
+        ("appendonly yes\ndurability none", "none", "no", "everysec"),
+    ] {
+        let config = load_text(text).unwrap().config;
+        assert_eq!(shown(&config, "durability"), mode, "{text}");
+        assert_eq!(shown(&config, "appendonly"), appendonly, "{text}");
+        assert_eq!(shown(&config, "appendfsync"), appendfsync, "{text}");
+        assert_eq!(config.settings.durability.mode.name(), mode, "{text}");
+    }
 }
 
 #[test]

@@ -372,6 +372,10 @@ fn every_command_error_has_its_line() {
             "ERR Rewriting config file: <reason>",
         ),
         (
+            CommandError::Keeper(KeeperError::RewriteRunning),
+            "ERR Background append only file rewriting already in progress",
+        ),
+        (
             CommandError::Script(ScriptError::Shebang),
             "ERR Invalid script shebang",
         ),

@@ -3,7 +3,9 @@
 //! A variant without a row fails the test of its table; so a text changes here and there together.
 
 mod command;
+mod keeper;
 mod protocol;
+mod restore;
 mod script;
 mod setting;
 

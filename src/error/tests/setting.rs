@@ -65,6 +65,10 @@ fn every_refusal_of_a_setting_has_its_sentence() {
         ),
         (SettingError::Immutable, "can't set immutable config"),
         (SettingError::Protected, "can't set protected config"),
+        (
+            SettingError::Settled,
+            "it is fixed while the server runs; restart it with the new value",
+        ),
         (SettingError::Duplicate, "duplicate parameter"),
         (
             SettingError::OutOfRange {

@@ -45,8 +45,19 @@ pub(super) const ARROWS: &[(&str, &[&str])] = &[
     (
         "server",
         &[
-            "client", "clock", "command", "config", "error", "fault", "fiber", "gate", "instance",
-            "keyspace", "resp", "session",
+            "client",
+            "clock",
+            "command",
+            "config",
+            "durability",
+            "error",
+            "fault",
+            "fiber",
+            "gate",
+            "instance",
+            "keyspace",
+            "resp",
+            "session",
         ],
     ),
     // Commands, and what a server shows of itself.
@@ -100,6 +111,7 @@ pub(super) const ARROWS: &[(&str, &[&str])] = &[
             "clock",
             "config",
             "contention",
+            "durability",
             "fault",
             "gate",
             "keyspace",
@@ -129,7 +141,10 @@ pub(super) const ARROWS: &[(&str, &[&str])] = &[
     // Scripts reach commands through a trait of their own.
     ("script", &["error", "resp::reply"]),
     // What outlives the process.
-    ("durability", &["config::quoted", "error", "words"]),
+    (
+        "durability",
+        &["clock", "config", "error", "keyspace", "words"],
+    ),
     // The ground floor.
     ("keyspace", &["clock"]),
     ("config", &["error", "glob", "words"]),
