@@ -236,9 +236,8 @@ impl Config {
             return Err(CommandError::NoConfigFile);
         };
         let asked = self.asked.read();
-        rewrite::rewrite_file(path, &asked).map_err(|fault| CommandError::ConfigRewrite {
-            reason: rewrite::reason_of(&fault),
-        })
+        rewrite::rewrite_file(path, &asked)
+            .map_err(|fault| CommandError::ConfigRewrite(rewrite::reason_of(&fault)))
     }
 
     fn of_values(values: Vec<Value>, asked: Vec<Value>, file: Option<PathBuf>) -> Config {

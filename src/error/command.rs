@@ -388,11 +388,8 @@ pub enum CommandError {
     #[error("ERR The server is running without a config file")]
     NoConfigFile,
     /// CONFIG REWRITE of a file that cannot be written.
-    #[error("ERR Rewriting config file: {reason}")]
-    ConfigRewrite {
-        /// What the system says.
-        reason: String,
-    },
+    #[error("ERR Rewriting config file: {0}")]
+    ConfigRewrite(String),
     /// A script that may not be, may not run, or may not do what it tries.
     #[error(transparent)]
     Script(#[from] ScriptError),

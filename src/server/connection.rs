@@ -381,16 +381,6 @@ impl<S: Socket> Connection<S> {
     }
 }
 
-impl<S> Connection<S> {
-    /// Replies that come `now` may have to wait until what they tell of is on the disk.
-    pub(super) fn hold_until_kept(&mut self, now: bool) {
-        let keeper = self.instance.keeper.get().filter(|_| now);
-        if let Some(ticket) = keeper.and_then(|keeper| keeper.ticket()) {
-            self.unsent.get_or_insert_default().ticket = Some(ticket);
-        }
-    }
-}
-
 impl<S> Drop for Connection<S> {
     /// However it ends, nobody keeps a trace of it.
     fn drop(&mut self) {

@@ -366,9 +366,7 @@ fn every_command_error_has_its_line() {
             "ERR The server is running without a config file",
         ),
         (
-            CommandError::ConfigRewrite {
-                reason: "<reason>".to_owned(),
-            },
+            CommandError::ConfigRewrite("<reason>".to_owned()),
             "ERR Rewriting config file: <reason>",
         ),
         (
