@@ -1,56 +1,24 @@
 //! What changes are appended to, in the order of execution: a ring, and behind it a file.
 //!
 //! Nothing here waits for the disk but a change that is larger than the ring, or that finds it full.
-//! Space for the file is taken ahead: where the disk is full, that is known while there is still
-//! room for the releases of locks.
 
-use std::ffi::{OsStr, OsString};
-use std::fs::{File, OpenOptions};
+use std::ffi::OsStr;
+use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::Arc;
 
-use rustix::fs::{FallocateFlags, fallocate};
-use rustix::io::Errno;
-
-use super::Mode;
-use super::manifest::Part;
+use super::increment::{Increment, RESERVE_BYTES, Shortage};
 use super::record::{Encoder, PLAIN_BYTES_MAX, bound};
 use super::ring::{RING_BYTES, Ring};
 use crate::clock::{BootTime, Clock, WallOffset};
 use crate::keyspace::KeyChange;
 
-/// Bytes that are allocated at a time.
-const ALLOCATED_BYTES: u64 = 16 << 20;
-/// Space that is zeroed ahead takes longer to get, and is got in smaller pieces.
-const ZEROED_BYTES: u64 = 8 << 20;
-/// With less space than this behind the last record, more is allocated. A batch of requests of
-/// ordinary size fits in what is left when there is none to be had.
-pub(super) const RESERVE_BYTES: u64 = 4 << 20;
 /// After so many bytes the keeper's thread is asked to take them out of the ring.
 const ATTENTION_BYTES: u64 = RING_BYTES / 4;
 /// How often the clocks are noted while there are changes.
 const ANNOTATE_US: u64 = 1_000_000;
-
-/// How space is taken for records that come later.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Ahead {
-    /// The file system promises it.
-    Promised,
-    /// It is filled with zeros, so that a later sync has nothing to write but the records.
-    Zeroed,
-}
-
-impl Ahead {
-    /// What serves a mode best.
-    pub(super) fn of(mode: Mode) -> Ahead {
-        match mode {
-            Mode::Always => Ahead::Zeroed,
-            Mode::Guard | Mode::EverySec | Mode::None => Ahead::Promised,
-        }
-    }
-}
 
 /// See the module's text.
 pub(super) struct Journal {
@@ -72,50 +40,10 @@ pub(super) struct Journal {
     group: Option<Group>,
 }
 
-/// A file that the journal goes to.
-pub(super) struct Increment {
-    file: Arc<File>,
-    name: OsString,
-    number: u64,
-    length: u64,
-    allocated: u64,
-    ahead: Ahead,
-}
-
 #[derive(Default)]
 struct Group {
     records: Vec<u8>,
     count: usize,
-}
-
-impl Increment {
-    /// Opens the file of `part`, which is made if it is not there; whatever stands behind its first
-    /// `length` bytes is cut off.
-    ///
-    /// # Errors
-    /// What the system says.
-    pub(super) fn open(
-        directory: &Path,
-        part: &Part,
-        length: u64,
-        ahead: Ahead,
-    ) -> io::Result<Increment> {
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(part.path(directory))?;
-        file.set_len(length)?;
-        Ok(Increment {
-            allocated: allocate(&file, length, length + RESERVE_BYTES, ahead)?,
-            file: Arc::new(file),
-            name: part.name.clone(),
-            number: part.number,
-            length,
-            ahead,
-        })
-    }
 }
 
 impl Journal {
@@ -193,19 +121,12 @@ impl Journal {
 
     /// What is needed to get more space.
     pub(super) fn shortage(&self) -> Shortage {
-        Shortage {
-            file: Arc::clone(&self.increment.file),
-            from: self.increment.allocated,
-            to: self.length() + RESERVE_BYTES,
-            ahead: self.increment.ahead,
-        }
+        self.increment.shortage(self.length())
     }
 
     /// Notes that the file has been given space up to `allocated`.
     pub(super) fn note_allocated(&mut self, file: &Arc<File>, allocated: u64) {
-        if Arc::ptr_eq(&self.increment.file, file) {
-            self.increment.allocated = self.increment.allocated.max(allocated);
-        }
+        self.increment.note_allocated(file, allocated);
     }
 
     /// Goes on in another file; gives back the old one, which has all before, and its length.
@@ -431,51 +352,4 @@ impl Backlog {
         self.drain()?;
         self.file.sync_data()
     }
-}
-
-/// Space that a journal wants, got without keeping it from being appended to.
-pub(super) struct Shortage {
-    pub(super) file: Arc<File>,
-    from: u64,
-    to: u64,
-    ahead: Ahead,
-}
-
-impl Shortage {
-    /// Gets it; tells up to where there is space now.
-    ///
-    /// # Errors
-    /// The disk is full.
-    pub(super) fn relieve(&self) -> io::Result<u64> {
-        allocate(&self.file, self.from, self.to, self.ahead)
-    }
-}
-
-/// Gets a file space from `from` up to at least `to`; tells up to where.
-fn allocate(file: &File, from: u64, to: u64, ahead: Ahead) -> io::Result<u64> {
-    match ahead {
-        Ahead::Promised => {
-            let to = to.next_multiple_of(ALLOCATED_BYTES);
-            match fallocate(file, FallocateFlags::KEEP_SIZE, from, to - from) {
-                // Where the file system promises nothing, a full disk is noticed when it is full.
-                Ok(()) | Err(Errno::OPNOTSUPP | Errno::NOSYS) => Ok(to),
-                Err(error) => Err(error.into()),
-            }
-        }
-        Ahead::Zeroed => {
-            let to = to.next_multiple_of(ZEROED_BYTES);
-            zero(file, from, to)?;
-            Ok(to)
-        }
-    }
-}
-
-fn zero(file: &File, from: u64, to: u64) -> io::Result<()> {
-    let zeros = [0; 64 * 1024];
-    let mut at = from;
-    while at < to {
-        let length = usize::try_from(to - at).unwrap_or(usize::MAX);
-        at += file.write_at(&zeros[..length.min(zeros.len())], at)? as u64;
-    }
-    Ok(())
 }

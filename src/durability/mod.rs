@@ -13,6 +13,7 @@ pub mod annotation;
 pub mod check;
 pub mod file;
 mod horizon;
+mod increment;
 mod journal;
 mod keeper;
 pub mod lock;

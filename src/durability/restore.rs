@@ -11,7 +11,8 @@ use parking_lot::Mutex;
 
 use super::file::{AppendOnlyFile, Entry};
 use super::horizon::{Found, Horizon, Promise};
-use super::journal::{Ahead, Increment, Journal};
+use super::increment::{Ahead, Increment};
+use super::journal::Journal;
 use super::keeper::{Bell, Keeper, Marks};
 use super::lock::DirectoryLock;
 use super::manifest::{Manifest, Part};

@@ -11,7 +11,8 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use parking_lot::Mutex;
 
 use super::Mode;
-use super::journal::{Ahead, Increment, annotation};
+use super::increment::{Ahead, Increment};
+use super::journal::annotation;
 use super::keeper::Keeper;
 use super::manifest::{BaseFormat, Manifest};
 use super::record::{Encoder, PLAIN_BYTES_MAX, bound};
