@@ -14,15 +14,26 @@ use crate::resp::reply::Reply;
 
 /// Runs a request of a client or of a transaction.
 pub fn run(ctx: &mut Context<'_>, request: &[&[u8]]) -> Outcome {
-    run_named(ctx, named(request), request)
+    match run_named(ctx, named(request), request) {
+        Ok(outcome) => outcome,
+        Err(error) => answer_error(ctx, error),
+    }
 }
 
-/// As [`run`], where `named` is what [`named`] found before.
-pub fn run_named(ctx: &mut Context<'_>, named: Option<&'static Row>, request: &[&[u8]]) -> Outcome {
+/// As [`run`], where `named` is what [`named`] found before, and [`answer_error`] is left to the
+/// caller: an outcome is large, and is written once where the caller wants it.
+///
+/// # Errors
+/// The command's, or why it may not run.
+pub fn run_named(
+    ctx: &mut Context<'_>,
+    named: Option<&'static Row>,
+    request: &[&[u8]],
+) -> CommandResult {
     let row = match resolve_named(named, request) {
         Ok(row) => row,
-        Err(_) if is_http(request) => return Outcome::Drop,
-        Err(error) => return refuse(ctx, request, error),
+        Err(_) if is_http(request) => return Ok(Outcome::Drop),
+        Err(error) => return Err(refuse(ctx, request, error)),
     };
     ctx.session.client.note_command(row);
     let is_plain = ctx.session.is_plain()
@@ -43,12 +54,12 @@ pub(super) fn run_if_admitted(
     ctx: &mut Context<'_>,
     row: &'static Row,
     request: &[&[u8]],
-) -> Outcome {
+) -> CommandResult {
     if let Err(error) = admit(ctx, row) {
-        return refuse(ctx, request, error);
+        return Err(refuse(ctx, request, error));
     }
     if must_wait(ctx, row, request) {
-        return Outcome::Paused;
+        return Ok(Outcome::Paused);
     }
     let may_write = ctx.session.transaction.is_some() && may_write(ctx, row, request);
     let session = &mut *ctx.session;
@@ -57,18 +68,26 @@ pub(super) fn run_if_admitted(
     {
         transaction.may_write |= may_write;
         transaction::queue(transaction, &session.client, request);
-        return Reply::status("QUEUED").into();
+        return Ok(Reply::status("QUEUED").into());
     }
     run_admitted(ctx, row, request)
 }
 
 #[inline]
-fn run_admitted(ctx: &mut Context<'_>, row: &'static Row, request: &[&[u8]]) -> Outcome {
-    let outcome = call(ctx, row, request).unwrap_or_else(|error| error.into_reply().into());
-    if let Outcome::Reply(reply @ Reply::Error(_)) = &outcome {
+fn run_admitted(ctx: &mut Context<'_>, row: &'static Row, request: &[&[u8]]) -> CommandResult {
+    let result = call(ctx, row, request);
+    if let Ok(Outcome::Reply(reply @ Reply::Error(_))) = &result {
         ctx.count_error(reply);
     }
-    outcome
+    result
+}
+
+/// Counts an error of [`run_named`], and makes the reply of it.
+#[cold]
+pub fn answer_error(ctx: &mut Context<'_>, error: CommandError) -> Outcome {
+    let reply = error.into_reply();
+    ctx.count_error(&reply);
+    reply.into()
 }
 
 /// Runs a command that may run, and measures it.
@@ -223,7 +242,12 @@ pub fn may_write(ctx: &Context<'_>, row: &Row, request: &[&[u8]]) -> bool {
 }
 
 /// A refused request spoils the transaction it belongs to; a refused EXEC ends it.
-pub(super) fn refuse(ctx: &mut Context<'_>, request: &[&[u8]], error: CommandError) -> Outcome {
+#[cold]
+pub(super) fn refuse(
+    ctx: &mut Context<'_>,
+    request: &[&[u8]],
+    error: CommandError,
+) -> CommandError {
     let row = request.first().and_then(|name| table::find(name));
     let row = row.and_then(|row| match request.get(1) {
         Some(name) if !row.subcommands.is_empty() => row.find_subcommand(name),
@@ -240,9 +264,7 @@ pub(super) fn refuse(ctx: &mut Context<'_>, request: &[&[u8]], error: CommandErr
             transaction.is_aborted = true;
         }
     }
-    let reply = error.into_reply();
-    ctx.count_error(&reply);
-    reply.into()
+    error
 }
 
 fn runs_inside_multi(row: &Row) -> bool {

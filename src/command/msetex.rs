@@ -16,7 +16,8 @@ use crate::resp::reply::Reply;
 /// Replies 1 if all were set, 0 if none was.
 pub fn msetex(ctx: &mut Context<'_>, args: &[&[u8]]) -> CommandResult {
     let (pairs, words) = split(&args[1..])?;
-    let options = Options::parse(words)?;
+    let mut options = Options::none();
+    options.read(words)?;
     let is_conditional = match (options.condition, options.answer) {
         (Condition::Always, Answer::Ok) => false,
         (Condition::IfPresent, Answer::Ok) => true,

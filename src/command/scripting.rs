@@ -154,12 +154,14 @@ enum Permission {
 
 fn run_known(ctx: &mut Context<'_>, request: &[&[u8]], permission: Permission) -> CommandResult {
     // What cannot be a name is refused before the number of keys is looked at.
-    let sha1 = cache::parse_sha1(request[1]).ok_or(CommandError::NoScript)?;
+    let Some(sha1) = cache::parse_sha1(request[1]) else {
+        return Err(CommandError::NoScript);
+    };
     let arguments = Arguments::parse(request)?;
     let scripts = &ctx.instance.scripts;
-    let script = scripts
-        .find_again(&sha1, &mut ctx.session.last_scripts)
-        .ok_or(CommandError::NoScript)?;
+    let Some(script) = scripts.find_again(&sha1, &mut ctx.session.last_scripts) else {
+        return Err(CommandError::NoScript);
+    };
     let result = run(ctx, &script, request, arguments, permission);
     ctx.session.last_scripts.keep(script);
     result
@@ -205,10 +207,10 @@ impl<'a> Arguments<'a> {
     fn parse(request: &'a [&'a [u8]]) -> Result<Arguments<'a>, CommandError> {
         let (count, rest) = (args::integer(request[2])?, &request[3..]);
         let count = usize::try_from(count).map_err(|_| CommandError::NegativeKeyCount)?;
-        let (keys, argv) = rest
-            .split_at_checked(count)
-            .ok_or(CommandError::KeyCountTooLarge)?;
-        Ok(Arguments { keys, argv })
+        match rest.split_at_checked(count) {
+            Some((keys, argv)) => Ok(Arguments { keys, argv }),
+            None => Err(CommandError::KeyCountTooLarge),
+        }
     }
 }
 

@@ -15,7 +15,8 @@ use crate::resp::reply::Reply;
 /// Null where the condition fails. With GET the old value is the reply, whether it was set or
 /// not. With a deadline in the past the reply is OK, and the key is gone at the next lookup.
 pub fn set(ctx: &mut Context<'_>, args: &[&[u8]]) -> CommandResult {
-    let options = Options::parse(&args[3..])?;
+    let mut options = Options::none();
+    options.read(&args[3..])?;
     let expiry = options.expiry("set", ctx)?;
     let maker = match options.condition {
         Condition::IfAbsent => Signature::new(ctx.session.client.id, ctx.now),
@@ -37,7 +38,10 @@ pub fn set(ctx: &mut Context<'_>, args: &[&[u8]]) -> CommandResult {
             drop(key);
             ctx.note_refusal(args[1], holding);
         }
-        return Ok(old.unwrap_or(Reply::Null).into());
+        return Ok(match old {
+            Some(old) => old.into(),
+            None => Reply::Null.into(),
+        });
     }
     let signature = match options.condition {
         Condition::IfAbsent => maker,
@@ -56,7 +60,10 @@ pub fn set(ctx: &mut Context<'_>, args: &[&[u8]]) -> CommandResult {
         }
         Condition::Always | Condition::IfNotEqual(_) | Condition::IfNotDigest(_) => {}
     }
-    Ok(old.unwrap_or(Reply::OK).into())
+    Ok(match old {
+        Some(old) => old.into(),
+        None => Reply::OK.into(),
+    })
 }
 
 /// What SET's options say, as they were given.
@@ -81,19 +88,24 @@ pub(super) enum Answer {
 }
 
 impl<'a> Options<'a> {
-    /// A repeated option is accepted, except the comparing ones; the last number counts.
-    pub(super) fn parse(words: &[&'a [u8]]) -> Result<Options<'a>, CommandError> {
-        let mut options = Options {
+    /// What SET does without options.
+    pub(super) const fn none() -> Options<'a> {
+        Options {
             condition: Condition::Always,
             lifetime: Lifetime::Unlimited,
             answer: Answer::Ok,
-        };
+        }
+    }
+
+    /// Reads all the options. A repeated one is accepted, except the comparing ones; the last
+    /// number counts.
+    pub(super) fn read(&mut self, words: &[&'a [u8]]) -> Result<(), CommandError> {
         let mut rest = words;
         while let [word, after @ ..] = rest {
-            let used = options.take(word, after.first().copied())?;
+            let used = self.take(word, after.first().copied())?;
             rest = &after[used..];
         }
-        Ok(options)
+        Ok(())
     }
 
     /// What the options mean now, to `command`.

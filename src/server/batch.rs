@@ -252,7 +252,16 @@ fn run_one(
     if ctx.session.subscriptions.is_some() {
         ctx.session.client.take_mail(out);
     }
-    let outcome = dispatch::run_named(ctx, named, request);
+    let result = dispatch::run_named(ctx, named, request);
+    let outcome = match result {
+        // The way of nearly all: the reply is encoded where it was written.
+        Ok(Outcome::Reply(ref reply)) if ctx.session.replies == Replies::On => {
+            encode(reply, ctx.session.protocol, out);
+            return None;
+        }
+        Ok(outcome) => outcome,
+        Err(error) => dispatch::answer_error(ctx, error),
+    };
     if matches!(outcome, Outcome::NeedsWhole) {
         let request = request.iter().map(|argument| argument.to_vec()).collect();
         let bytes = place.end - place.start;
