@@ -8,7 +8,7 @@ use crate::command::tally::{Locks, Tally};
 use crate::contention::Refusal;
 use crate::histogram::Bucket;
 use crate::instance::Instance;
-use crate::keyspace::{Event, Held, KeyGuard, Signature};
+use crate::keyspace::{Event, Foreseen, Held, KeyGuard, Signature};
 use crate::pause::Paused;
 use crate::resp::reply::Reply;
 use crate::session::Session;
@@ -41,6 +41,8 @@ pub struct Context<'a> {
     /// A run of a command that takes so many nanoseconds is looked at: for SLOWLOG, LATENCY and
     /// MONITOR.
     pub notable_ns: u64,
+    /// The keys of requests that have arrived together.
+    pub foreseen: Foreseen<'a>,
     is_latency_tracked: bool,
     /// Shards that the caller has locked already: a native script's.
     held: Option<Held<'a>>,
@@ -113,6 +115,7 @@ impl<'a> Context<'a> {
             access,
             caller: Caller::Client,
             watch,
+            foreseen: Foreseen::default(),
             held: None,
             has_told_refusal: false,
             tally: Tally::default(),
@@ -127,13 +130,7 @@ impl<'a> Context<'a> {
     /// The key in the selected database, for a change.
     #[inline]
     pub fn key<'k>(&'k mut self, key: &'k [u8]) -> KeyGuard<'k> {
-        match &mut self.held {
-            None => self
-                .instance
-                .keyspace
-                .key(self.session.database, key, self.now),
-            Some(held) => held.key(key),
-        }
+        self.key_in(self.session.database, key)
     }
 
     /// The key in the selected database, for a read: counted as a hit or a miss, and a miss is told.
@@ -149,12 +146,11 @@ impl<'a> Context<'a> {
     /// As [`Context::read`], but a miss is only counted.
     #[inline]
     pub fn inspect<'k>(&'k mut self, key: &'k [u8]) -> KeyGuard<'k> {
+        let keyspace = &self.instance.keyspace;
+        let (database, key) = (self.session.database, self.foreseen.hashed(keyspace, key));
         let guard = match &mut self.held {
-            None => self
-                .instance
-                .keyspace
-                .key(self.session.database, key, self.now),
-            Some(held) => held.key(key),
+            None => keyspace.key_hashed(database, key, self.now),
+            Some(held) => held.key(database, key),
         };
         if guard.exists() {
             self.tally.hits += 1;
@@ -165,10 +161,13 @@ impl<'a> Context<'a> {
     }
 
     /// The key in another database than the selected one, for a change.
+    #[inline]
     pub fn key_in<'k>(&'k mut self, database: usize, key: &'k [u8]) -> KeyGuard<'k> {
+        let keyspace = &self.instance.keyspace;
+        let key = self.foreseen.hashed(keyspace, key);
         match &mut self.held {
-            None => self.instance.keyspace.key(database, key, self.now),
-            Some(held) => held.key_in(database, key),
+            None => keyspace.key_hashed(database, key, self.now),
+            Some(held) => held.key(database, key),
         }
     }
 
@@ -227,10 +226,9 @@ impl<'a> Context<'a> {
         if self.held.is_some() || self.access == Access::Whole {
             return act(self);
         }
-        let instance = self.instance;
-        let held = instance
-            .keyspace
-            .hold(self.session.database, keys, self.now);
+        let keyspace = &self.instance.keyspace;
+        let hashed = keys.iter().map(|key| self.foreseen.hashed(keyspace, key));
+        let held = keyspace.hold(self.session.database, hashed, self.now);
         self.held = Some(held);
         let result = act(self);
         self.held = None;

@@ -3,8 +3,6 @@
 //! Invariant: shards are locked in the order of their place, which is first the database and then
 //! the index in it. Everybody keeps that order, so nobody waits in a circle.
 
-use std::hash::BuildHasher;
-
 use parking_lot::MutexGuard;
 use smallvec::SmallVec;
 
@@ -13,12 +11,11 @@ use crate::clock::BootTime;
 use super::key::{KeyGuard, ShardRef};
 use super::record::Notes;
 use super::shard::Shard;
-use super::{Keyspace, SHARDS, Slot, shard_index};
+use super::{Hashed, Keyspace, SHARDS, Slot, shard_index};
 
 /// The shards of several keys, locked until this is dropped.
 pub struct Held<'a> {
     pub(super) keyspace: &'a Keyspace,
-    database: usize,
     pub(super) now: BootTime,
     shards: SmallVec<[(Place, MutexGuard<'a, Shard>); 4]>,
     pub(super) notes: Notes,
@@ -39,28 +36,14 @@ impl Place {
 }
 
 impl<'a> Held<'a> {
-    pub(super) fn lock(
+    pub(super) fn lock<'k>(
         keyspace: &'a Keyspace,
         database: usize,
-        keys: &[&[u8]],
+        keys: impl Iterator<Item = Hashed<'k>>,
         now: BootTime,
     ) -> Held<'a> {
-        let place = |key: &&[u8]| Place::of(database, keyspace.hasher.hash_one(key));
-        if let [key] = keys {
-            // Most scripts have one key, and nothing to put in order.
-            let place = place(key);
-            let mut shards = SmallVec::new();
-            shards.push((place, place.slot(keyspace).shard.lock()));
-            return Held {
-                keyspace,
-                database,
-                now,
-                shards,
-                notes: Notes::new(),
-            };
-        }
-        let places = keys.iter().map(place).collect();
-        Held::lock_places(keyspace, database, places, now)
+        let places = keys.map(|key| Place::of(database, key.hash)).collect();
+        Held::lock_places(keyspace, places, now)
     }
 
     pub(super) fn lock_each(
@@ -69,38 +52,36 @@ impl<'a> Held<'a> {
         now: BootTime,
     ) -> Held<'a> {
         let place =
-            |(database, key): &(usize, &[u8])| Place::of(*database, keyspace.hasher.hash_one(key));
-        let database = keys.first().map_or(0, |(database, _)| *database);
-        Held::lock_places(keyspace, database, keys.iter().map(place).collect(), now)
+            |(database, key): &(usize, &[u8])| Place::of(*database, keyspace.hashed(key).hash);
+        Held::lock_places(keyspace, keys.iter().map(place).collect(), now)
     }
 
     fn lock_places(
         keyspace: &'a Keyspace,
-        database: usize,
         mut places: SmallVec<[Place; 4]>,
         now: BootTime,
     ) -> Held<'a> {
-        places.sort_unstable();
-        places.dedup();
+        // Most scripts have one key, and nothing to put in order.
+        if places.len() > 1 {
+            places.sort_unstable();
+            places.dedup();
+        }
         let locked = |place: Place| (place, place.slot(keyspace).shard.lock());
         Held {
             keyspace,
-            database,
             now,
             shards: places.into_iter().map(locked).collect(),
             notes: Notes::new(),
         }
     }
 
-    /// One of the keys that were given, in the database of the first. Another key is locked by
-    /// itself, which is right only for a caller that holds nothing anybody waits for.
-    pub fn key<'b>(&'b mut self, key: &'b [u8]) -> KeyGuard<'b> {
-        self.key_in(self.database, key)
-    }
-
-    /// As [`Held::key`], in a database of its own.
-    pub fn key_in<'b>(&'b mut self, database: usize, key: &'b [u8]) -> KeyGuard<'b> {
-        let hash = self.keyspace.hasher.hash_one(key);
+    /// One of the keys that were given, in its database. Another key is locked by itself, which is
+    /// right only for a caller that holds nothing anybody waits for.
+    pub fn key<'b>(
+        &'b mut self,
+        database: usize,
+        Hashed { key, hash }: Hashed<'b>,
+    ) -> KeyGuard<'b> {
         let place = Place::of(database, hash);
         let slot = place.slot(self.keyspace);
         let held = self.shards.iter().position(|(held, _)| *held == place);
@@ -111,6 +92,7 @@ impl<'a> Held<'a> {
         };
         KeyGuard::look_up(self.keyspace, database, slot, shard, hash, key, self.now)
     }
+
     /// The shard of a key, if it is among those that are held.
     pub(super) fn shard_of(&self, database: usize, hash: u64) -> Option<&Shard> {
         let place = Place::of(database, hash);

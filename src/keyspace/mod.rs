@@ -12,6 +12,7 @@ mod alarm;
 mod arena;
 mod change;
 mod entry;
+mod foreseen;
 mod held;
 mod key;
 mod prefetch;
@@ -36,6 +37,7 @@ use crate::clock::{BootTime, Clock};
 pub use alarm::{Alarm, Wake};
 pub use change::{Change, Class, Event, Observer};
 pub use entry::Form;
+pub use foreseen::{Foreseen, Hashed};
 pub use held::Held;
 pub use key::{Content, Expiry, KeyGuard};
 pub use record::{KeyChange, KeyState, Recorder};
@@ -76,13 +78,17 @@ struct Database {
     shards: OnceLock<Box<[Slot]>>,
 }
 
+/// What a lookup reads first stands in its first cache line, which no other slot shares.
+#[repr(C, align(64))]
 struct Slot {
-    shard: Mutex<Shard>,
+    whereabouts: Whereabouts,
     /// When the wheel next has something to do, in boot microseconds: at the latest. It may be
     /// early, since a removed timer does not set it back.
     due: AtomicU64,
-    whereabouts: Whereabouts,
+    shard: Mutex<Shard>,
 }
+
+const _: () = assert!(size_of::<Slot>() == 192);
 
 /// Whether keys are removed when they are due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,12 +97,6 @@ pub enum Sweep {
     On,
     /// Only when they are looked up.
     Off,
-}
-
-/// A key whose bucket is on its way to the processor.
-#[derive(Clone, Copy, Debug)]
-pub struct Prefetched {
-    hash: u64,
 }
 
 impl Keyspace {
@@ -133,24 +133,39 @@ impl Keyspace {
     /// Locks the shard of `key` and looks the key up. `database` is below [`Keyspace::databases`].
     #[inline]
     pub fn key<'a>(&'a self, database: usize, key: &'a [u8], now: BootTime) -> KeyGuard<'a> {
-        let hash = self.hasher.hash_one(key);
+        self.key_hashed(database, self.hashed(key), now)
+    }
+
+    /// As [`Keyspace::key`], for a key whose hash is known.
+    #[inline]
+    pub fn key_hashed<'a>(
+        &'a self,
+        database: usize,
+        Hashed { key, hash }: Hashed<'a>,
+        now: BootTime,
+    ) -> KeyGuard<'a> {
         let slot = &self.slots(database)[shard_index(hash)];
         KeyGuard::lock(self, database, slot, hash, key, now)
     }
 
-    /// Begins to fetch the memory of a key that will be asked for soon. What comes back is for
-    /// [`Keyspace::prefetch_entry`], once a few other keys have had their turn.
+    /// The key with its hash.
     #[inline]
-    pub fn prefetch_bucket(&self, database: usize, key: &[u8]) -> Prefetched {
+    pub fn hashed<'k>(&self, key: &'k [u8]) -> Hashed<'k> {
         let hash = self.hasher.hash_one(key);
-        let slot = &self.slots(database)[shard_index(hash)];
-        slot.whereabouts.prefetch(hash);
-        Prefetched { hash }
+        Hashed { key, hash }
     }
 
-    /// Goes on with what [`Keyspace::prefetch_bucket`] began.
+    /// Begins to fetch the memory of a key that will be asked for soon.
     #[inline]
-    pub fn prefetch_entry(&self, database: usize, key: Prefetched) {
+    fn prefetch_bucket(&self, database: usize, key: Hashed<'_>) {
+        let slot = &self.slots(database)[shard_index(key.hash)];
+        slot.whereabouts.prefetch(key.hash);
+    }
+
+    /// Goes on with what [`Keyspace::prefetch_bucket`] began, once a few other keys have had their
+    /// turn.
+    #[inline]
+    fn prefetch_entry(&self, database: usize, key: Hashed<'_>) {
         let slot = &self.slots(database)[shard_index(key.hash)];
         if let Some(shard) = slot.shard.try_lock() {
             shard.prefetch(key.hash);
@@ -158,7 +173,12 @@ impl Keyspace {
     }
 
     /// Locks the shards of all `keys`, in index order.
-    pub fn hold(&self, database: usize, keys: &[&[u8]], now: BootTime) -> Held<'_> {
+    pub fn hold<'k>(
+        &self,
+        database: usize,
+        keys: impl Iterator<Item = Hashed<'k>>,
+        now: BootTime,
+    ) -> Held<'_> {
         Held::lock(self, database, keys, now)
     }
 

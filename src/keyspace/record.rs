@@ -214,11 +214,12 @@ mod tests {
     #[test]
     fn keys_that_are_held_together_are_told_together_and_each_once() {
         let (keyspace, lines) = recorded();
-        let mut held = keyspace.hold(0, &[b"a", b"b"], now());
-        held.key(b"a").set(b"1", Expiry::Never, Event::Set);
-        held.key(b"a").expire_at(BootTime::from_micros(NOW + 9));
-        held.key(b"b").set(b"2", Expiry::Never, Event::Set);
-        held.key(b"b").remove(Event::Del);
+        let (a, b) = (keyspace.hashed(b"a"), keyspace.hashed(b"b"));
+        let mut held = keyspace.hold(0, [a, b].into_iter(), now());
+        held.key(0, a).set(b"1", Expiry::Never, Event::Set);
+        held.key(0, a).expire_at(BootTime::from_micros(NOW + 9));
+        held.key(0, b).set(b"2", Expiry::Never, Event::Set);
+        held.key(0, b).remove(Event::Del);
         assert!(lines.0.lock().is_empty());
         drop(held);
         assert_eq!(*lines.0.lock(), ["a=1@Some(1000009) -b"]);

@@ -13,6 +13,8 @@ use super::wheel::{Tick, Wheel};
 /// one entry in 32 alive, one search in 20 needs that.
 const RANDOM_TRIES: u32 = 96;
 
+/// The table stands first: a lookup begins there.
+#[repr(C)]
 pub(super) struct Shard {
     table: Table,
     slab: Slab,

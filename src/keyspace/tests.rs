@@ -106,9 +106,10 @@ fn several_keys_are_held_at_once_even_in_one_shard() {
     let (keyspace, _) = recorded();
     let keys: Vec<Vec<u8>> = (0..600).map(|n: u32| n.to_be_bytes().to_vec()).collect();
     let names: Vec<&[u8]> = keys.iter().map(Vec::as_slice).collect();
-    let mut held = keyspace.hold(0, &names, at(0));
+    let mut held = keyspace.hold(0, names.iter().map(|name| keyspace.hashed(name)), at(0));
     for key in &keys {
-        held.key(key).set(b"v", Expiry::Never, Event::Set);
+        held.key(0, keyspace.hashed(key))
+            .set(b"v", Expiry::Never, Event::Set);
     }
     drop(held);
     assert_eq!(keyspace.size(0).keys, 600);
@@ -218,9 +219,12 @@ fn a_key_takes_its_deadline_along_to_the_microsecond() {
     set(&keyspace, b"to", b"other", Expiry::At(at(10)), at(0));
     recorder.0.lock().clear();
     let mut held = keyspace.hold_each(&[(0, b"from"), (0, b"to"), (1, b"to")], at(3));
-    let content = held.key(b"from").content().expect("the key is there");
-    held.key(b"to").put(&content);
-    held.key_in(1, b"to").put(&content);
+    let content = held
+        .key(0, keyspace.hashed(b"from"))
+        .content()
+        .expect("the key is there");
+    held.key(0, keyspace.hashed(b"to")).put(&content);
+    held.key(1, keyspace.hashed(b"to")).put(&content);
     drop(held);
     let names: Vec<&str> = recorder.0.lock().iter().map(|(_, name)| *name).collect();
     assert_eq!(names, ["new", "new"]);

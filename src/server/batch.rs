@@ -124,12 +124,14 @@ impl<S> Connection<S> {
             limits.authenticated = ctx.session.is_authenticated;
             let rest = &bytes[done..];
             let behind = lookahead.parse(parser, rest, &limits);
+            ctx.foreseen.clear();
             if lookahead.requests().len() > 1 {
-                lookahead.prefetch(&ctx.instance.keyspace, ctx.session.database);
+                lookahead.foresee(&mut ctx);
                 // What was done for all of them is no part of the first one's time.
                 ctx.watch.lap_ns();
             }
             for ahead in lookahead.requests() {
+                ctx.foreseen.turn_to(ahead.first_key);
                 let stopped = run_one(&mut ctx, ahead.row, &ahead.arguments, ahead.place, out);
                 if let Some((consumed, next)) = stopped {
                     // Its bytes will be parsed again.

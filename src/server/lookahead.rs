@@ -6,16 +6,14 @@
 
 use smallvec::SmallVec;
 
+use crate::command::Context;
 use crate::command::table::{self, Row};
 use crate::error::ProtocolError;
-use crate::keyspace::{Keyspace, Prefetched};
 use crate::resp::request::{Arguments, Limits, Parser, Progress};
 use crate::resp::whole::{self, whole};
 
 /// How many requests are parsed ahead: as many cache lines as a core fetches at one time.
 const REQUESTS: usize = 16;
-/// Of how many keys the memory is fetched ahead.
-const KEYS: usize = 32;
 
 /// See the module's text.
 #[derive(Default)]
@@ -28,6 +26,8 @@ pub(super) struct Ahead<'b> {
     pub(super) row: Option<&'static Row>,
     pub(super) arguments: Arguments<'b>,
     pub(super) place: Place,
+    /// Where its keys begin among those that were told.
+    pub(super) first_key: usize,
 }
 
 /// Where a request begins in the bytes that it was found in, and where it ends.
@@ -91,6 +91,7 @@ impl<'b> Lookahead<'b> {
                 row,
                 arguments,
                 place: Place { start, end },
+                first_key: 0,
             });
             start = end;
             if !row.is_some_and(|row| row.keys.are_possible()) {
@@ -100,21 +101,22 @@ impl<'b> Lookahead<'b> {
         Behind::Unknown(start)
     }
 
-    /// Begins to fetch the memory of the keys. Pays only where there are several requests: a
-    /// single one has nobody to run meanwhile.
-    pub(super) fn prefetch(&self, keyspace: &Keyspace, database: usize) {
-        let mut keys: SmallVec<[Prefetched; KEYS]> = SmallVec::new();
-        for Ahead { row, arguments, .. } in &self.requests {
-            let positions = row.map(|row| row.keys_of(arguments));
-            for position in positions.into_iter().flatten().take(KEYS - keys.len()) {
-                if let Some(key) = arguments.get(position) {
-                    keys.push(keyspace.prefetch_bucket(database, key));
+    /// Tells the keys, and begins to fetch their memory. Pays only where there are several
+    /// requests: a single one has nobody to run meanwhile.
+    pub(super) fn foresee(&mut self, ctx: &mut Context<'b>) {
+        let keyspace = &ctx.instance.keyspace;
+        for ahead in &mut self.requests {
+            ahead.first_key = ctx.foreseen.len();
+            let Some(row) = ahead.row else {
+                continue;
+            };
+            for position in row.keys_of(&ahead.arguments) {
+                if let Some(key) = ahead.arguments.get(position) {
+                    ctx.foreseen.add(keyspace, key);
                 }
             }
         }
-        for key in keys {
-            keyspace.prefetch_entry(database, key);
-        }
+        ctx.foreseen.prefetch(keyspace, ctx.session.database);
     }
 
     /// The requests that were found, in their order.
