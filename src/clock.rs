@@ -7,9 +7,13 @@
 //! A clock can be moved forward by hand ([`Clock::advance`]) and a manual clock moves in no other
 //! way, so tests decide what time it is.
 
+mod laps;
+
 use std::num::NonZeroU64;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+pub use laps::Laps;
 
 /// A point on the boot-time clock, to the microsecond.
 ///
@@ -200,16 +204,16 @@ impl Clock {
         BootTime::from_micros(source_us + self.advanced_us.load(Ordering::Relaxed))
     }
 
-    /// Now, and a stopwatch that starts now: one reading for both where time passes by itself.
-    pub fn now_and_watch(&self) -> (BootTime, Stopwatch) {
-        let watch = Stopwatch::start();
+    /// Now, and laps of real time that begin now.
+    pub fn now_and_laps(&self) -> (BootTime, Laps) {
+        let real_ns = system_boot_ns();
         let now = match self.source {
-            Source::System => BootTime::from_micros(
-                watch.start_ns / 1000 + self.advanced_us.load(Ordering::Relaxed),
-            ),
+            Source::System => {
+                BootTime::from_micros(real_ns / 1000 + self.advanced_us.load(Ordering::Relaxed))
+            }
             Source::Manual { .. } => self.now(),
         };
-        (now, watch)
+        (now, Laps::begin(real_ns))
     }
 
     /// Microseconds since 1970 by the wall clock, for TIME and for people.
@@ -287,14 +291,6 @@ impl Stopwatch {
         Stopwatch {
             start_ns: system_boot_ns(),
         }
-    }
-
-    /// What has passed since the start, or since the last lap, in nanoseconds; begins the next one.
-    pub fn lap_ns(&mut self) -> u64 {
-        let now_ns = system_boot_ns();
-        let lap_ns = now_ns.saturating_sub(self.start_ns);
-        self.start_ns = now_ns;
-        lap_ns
     }
 
     /// What has passed since the start.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::clock::{BootTime, Stopwatch};
+use crate::clock::{BootTime, Laps};
 use crate::command::table::Row;
 use crate::command::tally::{Locks, Tally};
 use crate::contention::Refusal;
@@ -25,9 +25,9 @@ pub struct Context<'a> {
     pub access: Access,
     /// Who calls it.
     pub caller: Caller,
-    /// Runs since the last command ended: one reading of the clock a command is enough to know
-    /// how long each took.
-    pub watch: Stopwatch,
+    /// The present lap began when the last command ended: one reading of the clock a command is
+    /// enough to know how long each took.
+    pub laps: Laps,
     /// What CLIENT PAUSE lets wait.
     pub paused: Option<Paused>,
     /// Whether CLIENT PAUSE or a fault may stand in the way of a command.
@@ -92,7 +92,7 @@ impl<'a> Context<'a> {
         session: &'a mut Session,
         access: Access,
     ) -> Context<'a> {
-        let (now, watch) = instance.clock.now_and_watch();
+        let (now, laps) = instance.clock.now_and_laps();
         let observation = &instance.config.settings.observation;
         let monitoring = if instance.monitors.is_any() {
             Monitoring::On
@@ -114,7 +114,7 @@ impl<'a> Context<'a> {
             now,
             access,
             caller: Caller::Client,
-            watch,
+            laps,
             foreseen: Foreseen::default(),
             held: None,
             has_told_refusal: false,

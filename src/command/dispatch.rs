@@ -92,11 +92,12 @@ pub fn answer_error(ctx: &mut Context<'_>, error: CommandError) -> Outcome {
 
 /// Runs a command that may run, and measures it.
 pub fn call(ctx: &mut Context<'_>, row: &'static Row, request: &[&[u8]]) -> CommandResult {
-    let mut watch = ctx.watch;
+    // The commands of a script have laps of their own within this one.
+    let mut laps = ctx.laps;
     let result = call_handler(ctx, row, request);
     if !matches!(result, Ok(Outcome::NeedsWhole)) {
-        let took_ns = watch.lap_ns();
-        ctx.watch = watch;
+        let took_ns = laps.lap_ns();
+        ctx.laps = laps;
         ctx.count_call(row, took_ns, is_failure(&result));
         if took_ns >= ctx.notable_ns {
             observe::ran(ctx, row, request, Duration::from_nanos(took_ns));

@@ -128,7 +128,7 @@ impl<S> Connection<S> {
             if lookahead.requests().len() > 1 {
                 lookahead.foresee(&mut ctx);
                 // What was done for all of them is no part of the first one's time.
-                ctx.watch.lap_ns();
+                ctx.laps.lap_ns();
             }
             for ahead in lookahead.requests() {
                 ctx.foreseen.turn_to(ahead.first_key);
