@@ -35,22 +35,36 @@ impl<'a, C: Calls + ?Sized> Run<'a, C> {
     }
 
     pub(super) fn command(&mut self, command: &'a Command) -> Evaluated<'a> {
-        let answer = match self.call_with_ready_args(command)? {
-            Some(answer) => answer,
-            None => {
-                let mut args: SmallVec<[Value<'a>; 8]> = SmallVec::new();
-                for arg in &command.args {
-                    args.push(self.eval(arg)?);
-                }
-                let unpacked = self.unpacked(command)?;
-                self.call(&command.name, &mut args, unpacked)
-            }
-        };
-        match answer {
+        match self.answer_of(command)? {
             Ok(Reply::Error(line)) => self.failed(command, line.into_owned()),
             Ok(reply) => Ok(self.tables.reply(reply)),
             Err(error) => self.failed(command, error.into_line()),
         }
+    }
+
+    /// As [`Run::command`], where nobody asks for the answer.
+    pub(super) fn command_unheard(&mut self, command: &'a Command) -> Result<(), Box<Raised>> {
+        let line = match self.answer_of(command)? {
+            Ok(Reply::Error(line)) => line.into_owned(),
+            Ok(_) => return Ok(()),
+            Err(error) => error.into_line(),
+        };
+        self.failed(command, line).map(drop)
+    }
+
+    fn answer_of(
+        &mut self,
+        command: &'a Command,
+    ) -> Result<Result<Reply, CommandError>, Box<Raised>> {
+        if let Some(answer) = self.call_with_ready_args(command)? {
+            return Ok(answer);
+        }
+        let mut args: SmallVec<[Value<'a>; 8]> = SmallVec::new();
+        for arg in &command.args {
+            args.push(self.eval(arg)?);
+        }
+        let unpacked = self.unpacked(command)?;
+        Ok(self.call(&command.name, &mut args, unpacked))
     }
 
     fn unpacked(&self, command: &Command) -> Result<&'a [&'a [u8]], Box<Raised>> {

@@ -13,7 +13,7 @@ impl<'a, C: Calls + ?Sized> Run<'a, C> {
         slots: Range<usize>,
         list: &'a Iterated,
         body: &'a [Statement],
-    ) -> Result<Flow<'a>, Box<Raised>> {
+    ) -> Result<Flow, Box<Raised>> {
         let list = match list {
             Iterated::Input(input) => Err(self.input(*input)),
             Iterated::Value { list, line } => match self.eval(list)? {
@@ -35,10 +35,15 @@ impl<'a, C: Calls + ?Sized> Run<'a, C> {
             if matches!(item, Value::Nil) {
                 break;
             }
-            let control = [Value::Number((index + 1) as f64), item];
-            let mut control = control.into_iter();
-            for slot in slots.clone() {
-                self.set_local(slot, control.next().unwrap_or(Value::Nil));
+            let mut slots = slots.clone();
+            if let Some(slot) = slots.next() {
+                self.set_local(slot, Value::Number((index + 1) as f64));
+            }
+            if let Some(slot) = slots.next() {
+                self.set_local(slot, item);
+            }
+            for slot in slots {
+                self.set_local(slot, Value::Nil);
             }
             match self.exec_block(body)? {
                 Flow::Next => {}
@@ -55,7 +60,7 @@ impl<'a, C: Calls + ?Sized> Run<'a, C> {
         (start, limit): (f64, f64),
         step: f64,
         body: &'a [Statement],
-    ) -> Result<Flow<'a>, Box<Raised>> {
+    ) -> Result<Flow, Box<Raised>> {
         let mut counter = start;
         while if step > 0.0 {
             counter <= limit

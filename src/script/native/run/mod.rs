@@ -26,6 +26,8 @@ pub(super) struct Run<'a, C: Calls + ?Sized> {
     locals: SmallVec<[Value<'a>; 4]>,
     tables: Tables,
     join_budget: usize,
+    /// What the script has returned.
+    returned: Value<'a>,
 }
 
 /// An error that ends the script: the line of the reply without its position, code first.
@@ -37,10 +39,11 @@ struct Raised {
 type Evaluated<'a> = Result<Value<'a>, Box<Raised>>;
 
 /// Where control goes behind a statement.
-enum Flow<'a> {
+enum Flow {
     Next,
     Break,
-    Return(Value<'a>),
+    /// The script ends; [`Run::returned`] is its answer.
+    Return,
 }
 
 fn runtime_error(line: Line, text: &str) -> Box<Raised> {
@@ -70,6 +73,7 @@ impl<'a, C: Calls + ?Sized> Run<'a, C> {
             locals: SmallVec::new(),
             tables: Tables::default(),
             join_budget: JOINED_BYTES_MAX,
+            returned: Value::Nil,
         };
         for _ in 0..script.slots {
             run.locals.push(Value::Nil);
@@ -79,7 +83,7 @@ impl<'a, C: Calls + ?Sized> Run<'a, C> {
             leaving => leaving,
         };
         match flow {
-            Ok(Flow::Return(value)) => value.into_reply(),
+            Ok(Flow::Return) => run.returned.into_reply(),
             Ok(Flow::Next | Flow::Break) => Reply::Null,
             Err(raised) => {
                 let mut line = one_line(&raised.message).into_owned();
@@ -90,7 +94,7 @@ impl<'a, C: Calls + ?Sized> Run<'a, C> {
         }
     }
 
-    fn exec_block(&mut self, block: &'a [Statement]) -> Result<Flow<'a>, Box<Raised>> {
+    fn exec_block(&mut self, block: &'a [Statement]) -> Result<Flow, Box<Raised>> {
         for statement in block {
             match self.exec(statement)? {
                 Flow::Next => {}
@@ -100,7 +104,7 @@ impl<'a, C: Calls + ?Sized> Run<'a, C> {
         Ok(Flow::Next)
     }
 
-    fn exec(&mut self, statement: &'a Statement) -> Result<Flow<'a>, Box<Raised>> {
+    fn exec(&mut self, statement: &'a Statement) -> Result<Flow, Box<Raised>> {
         match statement {
             Statement::Local {
                 first_slot,
@@ -119,6 +123,11 @@ impl<'a, C: Calls + ?Sized> Run<'a, C> {
                 }
             },
             Statement::Assign { targets, values } => {
+                if let ([target], [value]) = (targets.as_slice(), values.as_slice()) {
+                    let value = self.eval(value)?;
+                    self.set_local(target.slot, value);
+                    return Ok(Flow::Next);
+                }
                 let mut values = self.eval_all(values)?;
                 values.resize(targets.len(), Value::Nil);
                 // Lua stores from the last target to the first, which shows in `a, a = 1, 2`.
@@ -126,6 +135,7 @@ impl<'a, C: Calls + ?Sized> Run<'a, C> {
                     self.set_local(target.slot, value);
                 }
             }
+            Statement::Evaluate(Expr::Command(command)) => self.command_unheard(command)?,
             Statement::Evaluate(expr) => {
                 self.eval(expr)?;
             }
@@ -153,17 +163,19 @@ impl<'a, C: Calls + ?Sized> Run<'a, C> {
             }
             Statement::Break => return Ok(Flow::Break),
             Statement::Return(values) => {
-                let Some((first, others)) = values.split_first() else {
-                    return Ok(Flow::Return(Value::Nil));
-                };
-                let answer = self.eval(first)?;
-                self.eval_all(others)?;
-                return Ok(Flow::Return(answer));
+                if let Some((first, others)) = values.split_first() {
+                    self.returned = self.eval(first)?;
+                    for other in others {
+                        self.eval(other)?;
+                    }
+                }
+                return Ok(Flow::Return);
             }
         }
         Ok(Flow::Next)
     }
 
+    #[inline]
     fn set_local(&mut self, slot: usize, value: Value<'a>) {
         if let Some(local) = self.locals.get_mut(slot) {
             *local = value;
