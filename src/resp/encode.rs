@@ -20,6 +20,7 @@ use super::reply::Reply;
 pub fn encode(reply: &Reply, protocol: Protocol, out: &mut Vec<u8>) {
     let is_resp3 = protocol == Protocol::Resp3;
     match reply {
+        Reply::Status(text) if **text == *b"OK" => out.extend_from_slice(b"+OK\r\n"),
         Reply::Status(text) => line(b'+', text, out),
         Reply::Error(text) => line(b'-', text, out),
         Reply::Integer(value) => header(b':', *value, out),
@@ -92,6 +93,15 @@ fn line(mark: u8, text: &[u8], out: &mut Vec<u8>) {
 /// A number behind its mark: an integer, or the header of what follows.
 #[inline]
 fn header(mark: u8, number: i64, out: &mut Vec<u8>) {
+    // What a lock is answered, and the length of its token: written at one go.
+    if let Ok(short @ 0..=99) = u8::try_from(number) {
+        let (tens, ones) = (b'0' + short / 10, b'0' + short % 10);
+        match short {
+            0..=9 => out.extend_from_slice(&[mark, ones, b'\r', b'\n']),
+            _ => out.extend_from_slice(&[mark, tens, ones, b'\r', b'\n']),
+        }
+        return;
+    }
     let mut digits = itoa::Buffer::new();
     out.push(mark);
     out.extend_from_slice(digits.format(number).as_bytes());
@@ -310,6 +320,14 @@ mod tests {
         }
         assert_eq!(double(-0.0), "-0");
         assert_eq!(double(f64::NAN), "nan");
+    }
+
+    #[test]
+    fn every_number_has_its_decimal_digits() {
+        for number in (-120..1200).chain([i64::MIN, i64::MAX]) {
+            let expected = format!(":{number}\r\n");
+            assert_eq!(both(&Reply::Integer(number)).0, expected.as_bytes());
+        }
     }
 
     #[test]
