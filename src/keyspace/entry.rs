@@ -78,27 +78,31 @@ pub(super) struct Entry<'a> {
 }
 
 impl Payload {
-    fn new(key: &[u8], value: &[u8], form: Form) -> Payload {
+    /// Puts a key and its value in place of what is here. Short ones are written where they stay:
+    /// a whole line that was made elsewhere would have to be copied.
+    fn put(&mut self, key: &[u8], value: &[u8], form: Form) {
         let total = key.len() + value.len();
         if total > INLINE_BYTES {
-            return Payload::Boxed {
+            *self = Payload::Boxed {
                 form,
                 key_len: key.len(),
                 bytes: [key, value].concat().into_boxed_slice(),
                 signature: Signature::NONE,
             };
+            return;
         }
-        let mut bytes = [0; INLINE_BYTES];
-        bytes[..key.len()].copy_from_slice(key);
-        bytes[key.len()..total].copy_from_slice(value);
-        Payload::Inline {
+        *self = Payload::Inline {
             key_len: key.len() as u8,
             value_len_and_form: value.len() as u8 | (form as u8) << LENGTH_BITS,
-            bytes,
+            bytes: [0; INLINE_BYTES],
+        };
+        if let Payload::Inline { bytes, .. } = self {
+            bytes[..key.len()].copy_from_slice(key);
+            bytes[key.len()..total].copy_from_slice(value);
         }
     }
 
-    /// Where a signature stands, if there is room for one here. A new payload has none.
+    /// Where a signature stands, if there is room for one here. What was just put has none.
     fn signature_mut(&mut self) -> Option<&mut [u8; SIGNATURE_BYTES]> {
         match self {
             Payload::Inline {
@@ -239,7 +243,7 @@ impl Slab {
         }
         let index = self.first_vacant;
         let (block, place) = self.block_mut(index);
-        block.payloads[place] = Payload::new(key, value, form);
+        block.payloads[place].put(key, value, form);
         let links = std::mem::replace(&mut block.timers[place].links, Links::NONE);
         self.first_vacant = links.next;
         self.unsign_apart(index, key.len() + value.len());
@@ -249,7 +253,7 @@ impl Slab {
     /// Puts `value` in place of the present one.
     pub(super) fn replace_value(&mut self, index: u32, key: &[u8], value: &[u8], form: Form) {
         let (block, place) = self.block_mut(index);
-        block.payloads[place] = Payload::new(key, value, form);
+        block.payloads[place].put(key, value, form);
         self.unsign_apart(index, key.len() + value.len());
     }
 
