@@ -8,7 +8,7 @@ use crate::command::tally::{Locks, Tally};
 use crate::contention::Refusal;
 use crate::histogram::Bucket;
 use crate::instance::Instance;
-use crate::keyspace::{Event, Foreseen, Held, KeyGuard, Signature};
+use crate::keyspace::{Event, Foreseen, Hashed, Held, KeyGuard, Keyspace, Signature};
 use crate::pause::Paused;
 use crate::resp::reply::Reply;
 use crate::session::Session;
@@ -70,6 +70,13 @@ pub enum Monitoring {
     /// The command that ran, once it has.
     On,
     /// Nothing of the script that runs, which was told before; its commands as ever.
+    Told,
+}
+
+/// What becomes of a read that finds no key.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Miss {
+    Counted,
     Told,
 }
 
@@ -136,26 +143,27 @@ impl<'a> Context<'a> {
     /// The key in the selected database, for a read: counted as a hit or a miss, and a miss is told.
     #[inline]
     pub fn read<'k>(&'k mut self, key: &'k [u8]) -> KeyGuard<'k> {
-        let guard = self.inspect(key);
-        if !guard.exists() {
-            guard.tell(Event::KeyMiss);
-        }
-        guard
+        self.look_at(key, Miss::Told)
     }
 
     /// As [`Context::read`], but a miss is only counted.
     #[inline]
     pub fn inspect<'k>(&'k mut self, key: &'k [u8]) -> KeyGuard<'k> {
+        self.look_at(key, Miss::Counted)
+    }
+
+    /// One function for both, and not one around the other: a guard is large to hand on.
+    fn look_at<'k>(&'k mut self, key: &'k [u8], miss: Miss) -> KeyGuard<'k> {
         let keyspace = &self.instance.keyspace;
         let (database, key) = (self.session.database, self.foreseen.hashed(keyspace, key));
-        let guard = match &mut self.held {
-            None => keyspace.key_hashed(database, key, self.now),
-            Some(held) => held.key(database, key),
-        };
+        let guard = locked(keyspace, &mut self.held, database, key, self.now);
         if guard.exists() {
             self.tally.hits += 1;
         } else {
             self.tally.misses += 1;
+            if miss == Miss::Told {
+                guard.tell(Event::KeyMiss);
+            }
         }
         guard
     }
@@ -165,10 +173,7 @@ impl<'a> Context<'a> {
     pub fn key_in<'k>(&'k mut self, database: usize, key: &'k [u8]) -> KeyGuard<'k> {
         let keyspace = &self.instance.keyspace;
         let key = self.foreseen.hashed(keyspace, key);
-        match &mut self.held {
-            None => keyspace.key_hashed(database, key, self.now),
-            Some(held) => held.key(database, key),
-        }
+        locked(keyspace, &mut self.held, database, key, self.now)
     }
 
     /// Whether a refusal would be told to LOCK.
@@ -268,6 +273,21 @@ impl<'a> Context<'a> {
     pub fn count_error(&mut self, reply: &Reply) {
         self.tally.errors += 1;
         self.instance.stats.errors.add(reply);
+    }
+}
+
+/// The key, with its shard locked now or before.
+#[inline]
+fn locked<'k>(
+    keyspace: &'k Keyspace,
+    held: &'k mut Option<Held<'_>>,
+    database: usize,
+    key: Hashed<'k>,
+    now: BootTime,
+) -> KeyGuard<'k> {
+    match held {
+        None => keyspace.key_hashed(database, key, now),
+        Some(held) => held.key(database, key),
     }
 }
 
