@@ -208,7 +208,11 @@ pub(super) struct Slab {
     blocks: Vec<&'static mut Block>,
     first_vacant: u32,
     /// By index: signatures of entries that leave no room for one; of others it says nothing.
-    apart: Vec<[u8; SIGNATURE_BYTES]>,
+    #[expect(
+        clippy::box_collection,
+        reason = "most shards need none, and with one word more they would not fit three cache lines"
+    )]
+    apart: Option<Box<Vec<[u8; SIGNATURE_BYTES]>>>,
 }
 
 static ARENA: Arena<Block> = Arena::new();
@@ -223,7 +227,7 @@ impl Slab {
         Slab {
             blocks: Vec::new(),
             first_vacant: NIL,
-            apart: Vec::new(),
+            apart: None,
         }
     }
 
@@ -234,7 +238,8 @@ impl Slab {
 
     /// Bytes of all blocks, and of signatures apart.
     pub(super) fn size_bytes(&self) -> usize {
-        self.blocks.len() * size_of::<Block>() + self.apart.capacity() * SIGNATURE_BYTES
+        let apart = self.apart.as_ref().map_or(0, |apart| apart.capacity());
+        self.blocks.len() * size_of::<Block>() + apart * SIGNATURE_BYTES
     }
 
     pub(super) fn insert(&mut self, key: &[u8], value: &[u8], form: Form) -> u32 {
@@ -263,10 +268,12 @@ impl Slab {
         match block.payloads[place].signature_mut() {
             Some(room) => *room = signature.bytes(),
             None if index < SIGNED_APART_MAX => {
-                if self.apart.len() <= index as usize {
+                if let Some(room) = self.apart_mut(index) {
+                    *room = signature.bytes();
+                } else {
                     self.grow_apart();
+                    self.sign(index, signature);
                 }
-                self.apart[index as usize] = signature.bytes();
             }
             None => {}
         }
@@ -276,8 +283,13 @@ impl Slab {
     #[cold]
     fn grow_apart(&mut self) {
         let end = self.end().min(SIGNED_APART_MAX) as usize;
-        self.apart.reserve_exact(end - self.apart.len());
-        self.apart.resize(end, Signature::NONE);
+        let apart = self.apart.get_or_insert_default();
+        apart.reserve_exact(end - apart.len());
+        apart.resize(end, Signature::NONE);
+    }
+
+    fn apart_mut(&mut self, index: u32) -> Option<&mut [u8; SIGNATURE_BYTES]> {
+        self.apart.as_mut()?.get_mut(index as usize)
     }
 
     /// A new value of so many bytes with its key is nobody's yet.
@@ -285,7 +297,7 @@ impl Slab {
     fn unsign_apart(&mut self, index: u32, total: usize) {
         if total > SIGNED_BYTES
             && total <= INLINE_BYTES
-            && let Some(room) = self.apart.get_mut(index as usize)
+            && let Some(room) = self.apart_mut(index)
         {
             *room = Signature::NONE;
         }
@@ -295,7 +307,10 @@ impl Slab {
     pub(super) fn signature(&self, index: u32) -> Option<Signature> {
         let entry = self.at(index);
         let room = match entry.payload.signature() {
-            None if !entry.is_vacant() => self.apart.get(index as usize),
+            None if !entry.is_vacant() => {
+                let apart = self.apart.as_ref();
+                apart.and_then(|apart| apart.get(index as usize))
+            }
             here => here,
         };
         room.and_then(Signature::read)
