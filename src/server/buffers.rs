@@ -8,6 +8,7 @@ use std::cell::RefCell;
 use crate::client::Backlog;
 use crate::durability::Ticket;
 use crate::resp::request::Parser;
+use crate::server::connection::Connection;
 use crate::server::late::Late;
 
 /// Bytes read at once.
@@ -62,5 +63,15 @@ impl Scratch {
     pub(super) fn forget_last_user(&mut self) {
         self.write.clear();
         self.parser.forget_half_read();
+    }
+}
+
+impl<S> Connection<S> {
+    /// Replies that come `now` may have to wait until what they tell of is on the disk.
+    pub(super) fn hold_until_kept(&mut self, now: bool) {
+        let keeper = self.instance.keeper.get().filter(|_| now);
+        if let Some(ticket) = keeper.and_then(|keeper| keeper.ticket()) {
+            self.unsent.get_or_insert_default().ticket = Some(ticket);
+        }
     }
 }
