@@ -33,12 +33,16 @@ impl Configured {
         let directory = Directory::new();
         let path = directory.write("server.conf", text_of_file);
         let port = free_port();
-        let mut command = match judge {
+        let mut command = match &judge {
             Some(judge) => Command::new(judge),
             None => program::<&str>(&[]),
         };
+        command.arg(&path);
+        if judge.is_none() {
+            // A second server may use the file, and nothing is to lie beside it.
+            command.args(["--durability", "none"]);
+        }
         let child = command
-            .arg(&path)
             .args(["--bind", "127.0.0.1", "--tcp-backlog", "100", "--port"])
             .arg(port.to_string())
             .current_dir(&directory.0)
@@ -76,7 +80,8 @@ impl Configured {
         let directory = fs::canonicalize(&self.directory.0).expect("a file of the test");
         let file = file
             .replace(&format!("port {}\n", self.port), "port PORT\n")
-            .replace(text(&directory), "DIRECTORY");
+            .replace(text(&directory), "DIRECTORY")
+            .replace("durability none\n", "");
         match file.split_once(SIGNATURE) {
             Some((old, new)) => {
                 let mut new: Vec<&str> = new.trim().lines().collect();
