@@ -16,6 +16,7 @@ mod horizon;
 mod increment;
 mod journal;
 mod keeper;
+mod loaded;
 pub mod lock;
 mod lzf;
 pub mod manifest;
@@ -33,7 +34,8 @@ pub mod transactions;
 pub mod window;
 
 pub use keeper::{Keeper, Ticket};
-pub use restore::{Loaded, Store};
+pub use loaded::Loaded;
+pub use restore::Store;
 pub use rewrite::RewriteState;
 
 use crate::config::DurabilityMode as Mode;

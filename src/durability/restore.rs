@@ -5,20 +5,15 @@ use std::fs::{self, File};
 use std::io::{self, BufReader};
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
-
-use parking_lot::Mutex;
 
 use super::file::{AppendOnlyFile, Entry};
 use super::horizon::{Found, Horizon, Promise};
-use super::increment::{Ahead, Increment};
-use super::journal::Journal;
-use super::keeper::{Bell, Keeper, Marks};
+use super::loaded::{Loaded, Wait};
 use super::lock::DirectoryLock;
 use super::manifest::{Manifest, Part};
 use super::reader::{Ending, Request};
 use super::replay::Replay;
-use super::rewrite::{Rewriting, TEMPORARY};
+use super::rewrite::TEMPORARY;
 use super::ring;
 use crate::clock::{self, BootTime, Clock};
 use crate::config::Durability;
@@ -27,31 +22,11 @@ use crate::keyspace::Keyspace;
 
 /// The files of a server that is not running yet.
 pub struct Store<'a> {
-    settings: &'a Durability,
-    lock: DirectoryLock,
-    manifest: Manifest,
-    horizon: Horizon,
-    found: Found,
-}
-
-/// The files, once they are read.
-pub struct Loaded<'a> {
-    store: Store<'a>,
-    boot_id: Arc<str>,
-    /// The increment that is appended to, and the bytes of it that are good.
-    last: Part,
-    length: u64,
-    others_bytes: u64,
-    wait: Wait,
-    /// How many keys there were.
-    pub keys: u64,
-}
-
-/// Why nothing is granted at first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Wait {
-    No,
-    Until(BootTime),
+    pub(super) settings: &'a Durability,
+    pub(super) lock: DirectoryLock,
+    pub(super) manifest: Manifest,
+    pub(super) horizon: Horizon,
+    pub(super) found: Found,
 }
 
 /// How the reading of all files ended.
@@ -284,85 +259,6 @@ impl<'a> Store<'a> {
             directory: directory.clone(),
             fault,
         })
-    }
-}
-
-impl Loaded<'_> {
-    /// Opens the journal for what is to come.
-    ///
-    /// # Errors
-    /// The disk is full, or denies it.
-    pub fn start(self, clock: Arc<Clock>) -> Result<Arc<Keeper>, RestoreError> {
-        let Durability {
-            mode,
-            ref directory,
-            ref stem,
-            guard_max_s,
-            ..
-        } = *self.store.settings;
-        let denied = |what: &'static str| {
-            move |error: io::Error| RestoreError::system(what, directory, &error)
-        };
-        let boot_id = Arc::clone(&self.boot_id);
-        let journal = Increment::open(directory, &self.last, self.length, Ahead::of(mode))
-            .and_then(|increment| Journal::start(directory, increment, boot_id, &clock))
-            .map_err(denied("take space for the journal in"))?;
-        let keeper = Keeper {
-            mode,
-            clock,
-            journal: Mutex::new(journal),
-            horizon: Mutex::new(self.store.horizon),
-            rewriting: Rewriting::new(self.store.manifest, stem, self.others_bytes),
-            marks: Marks::default(),
-            bell: Bell::default(),
-            syncing: Mutex::default(),
-            waiters: Mutex::default(),
-            failure: Mutex::default(),
-            _lock: self.store.lock,
-            boot_id: self.boot_id,
-            directory: directory.clone(),
-        };
-        let guard_max_us = guard_max_s.saturating_mul(1_000_000);
-        keeper
-            .marks
-            .guard_max_us
-            .store(guard_max_us, Ordering::SeqCst);
-        let is_same_boot = matches!(
-            &self.store.found,
-            Found::Promise(promise) if *promise.boot_id == *keeper.boot_id
-        );
-        match (&self.wait, &self.store.found) {
-            (Wait::Until(until), _) => {
-                let until_us = until.micros();
-                keeper
-                    .marks
-                    .loading_until_us
-                    .store(until_us, Ordering::SeqCst);
-                keeper.note_promise(until_us);
-                // Should the machine crash again meanwhile, the rest must be waited for.
-                let written = keeper.write_horizon(until_us);
-                written.map_err(denied("write the horizon in"))?;
-            }
-            (Wait::No, Found::Promise(promise)) if is_same_boot => {
-                keeper.note_promise(promise.until_us);
-            }
-            (Wait::No, _) => {
-                keeper
-                    .marks
-                    .is_first_promise_due
-                    .store(true, Ordering::SeqCst);
-                keeper.bell.ring();
-            }
-        }
-        Ok(Arc::new(keeper))
-    }
-
-    /// How long nothing is granted, in seconds rounded up; 0 for not at all.
-    pub fn wait_s(&self, now: BootTime) -> u64 {
-        match self.wait {
-            Wait::No => 0,
-            Wait::Until(until) => now.millis_until(until).div_ceil(1000),
-        }
     }
 }
 
