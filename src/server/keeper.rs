@@ -102,10 +102,13 @@ fn start(instance: &Arc<Instance>, keeper: &Arc<Keeper>) -> io::Result<JoinHandl
 }
 
 impl KeeperThread {
-    /// Everything is on the disk when this returns.
-    pub(super) fn end(self) {
+    /// Everything is on the disk when this returns, unless the server has ended as if it was killed.
+    pub(super) fn end(self, is_crashed: bool) {
         self.keeper.stop();
         let _ = self.thread.join();
+        if is_crashed {
+            return;
+        }
         if let Err(error) = self.keeper.close() {
             tracing::warn!("cannot close the journal: {error}");
         }

@@ -93,14 +93,6 @@ impl<S> Connection<S> {
         }
     }
 
-    /// Replies that come `now` may have to wait until what they tell of is on the disk.
-    pub(super) fn hold_until_kept(&mut self, now: bool) {
-        let keeper = self.instance.keeper.get().filter(|_| now);
-        if let Some(ticket) = keeper.and_then(|keeper| keeper.ticket()) {
-            self.unsent.get_or_insert_default().ticket = Some(ticket);
-        }
-    }
-
     /// Adds what `reply` writes to the replies that are not sent yet.
     pub(super) fn reply_later<R>(&mut self, reply: impl FnOnce(&mut Self, &mut Vec<u8>) -> R) -> R {
         let mut write = Vec::new();

@@ -189,7 +189,7 @@ impl Drop for Server {
             tracing::warn!("some connections did not end in time");
         }
         if let Some(keeper) = self.keeper.take() {
-            keeper.end();
+            keeper.end(self.instance.faults.is_crashed());
         }
     }
 }
