@@ -6,11 +6,12 @@
 //! live in blocks that never move: an index stays right for the life of its entry, growing copies
 //! nothing, and SCAN may walk by index. What an entry has left of its cache line takes a
 //! [`Signature`]: who made it, and when. Where too little is left, it stands in a list apart, which
-//! has room for the first [`SIGNED_APART_MAX`] entries of a shard: all of them, unless very many
+//! has room for the first [`apart::ENTRIES_MAX`](super::apart::ENTRIES_MAX) entries of a shard: all of them, unless very many
 //! locks are held at a time, and next to nothing for each lock if they are.
 
 use crate::clock::BootTime;
 
+use super::apart::Apart;
 use super::arena::Arena;
 use super::prefetch::prefetch;
 use super::signature::{SIGNATURE_BYTES, Signature};
@@ -23,9 +24,6 @@ const LENGTH_BITS: u32 = 6;
 const _: () = assert!(INLINE_BYTES < 1 << LENGTH_BITS);
 /// Bytes of key and value together that leave room for a signature.
 const SIGNED_BYTES: usize = INLINE_BYTES - SIGNATURE_BYTES;
-/// Entries of a shard that have room for a signature apart from their cache line: of all 256
-/// shards 131,072, in 1.2 MB at most.
-const SIGNED_APART_MAX: u32 = 512;
 const BLOCK_BITS: u32 = 6;
 const BLOCK: usize = 1 << BLOCK_BITS;
 
@@ -207,12 +205,7 @@ impl<'a> Entry<'a> {
 pub(super) struct Slab {
     blocks: Vec<&'static mut Block>,
     first_vacant: u32,
-    /// By index: signatures of entries that leave no room for one; of others it says nothing.
-    #[expect(
-        clippy::box_collection,
-        reason = "most shards need none, and with one word more they would not fit three cache lines"
-    )]
-    apart: Option<Box<Vec<[u8; SIGNATURE_BYTES]>>>,
+    apart: Apart,
 }
 
 static ARENA: Arena<Block> = Arena::new();
@@ -227,7 +220,7 @@ impl Slab {
         Slab {
             blocks: Vec::new(),
             first_vacant: NIL,
-            apart: None,
+            apart: Apart::default(),
         }
     }
 
@@ -238,8 +231,7 @@ impl Slab {
 
     /// Bytes of all blocks, and of signatures apart.
     pub(super) fn size_bytes(&self) -> usize {
-        let apart = self.apart.as_ref().map_or(0, |apart| apart.capacity());
-        self.blocks.len() * size_of::<Block>() + apart * SIGNATURE_BYTES
+        self.blocks.len() * size_of::<Block>() + self.apart.size_bytes()
     }
 
     pub(super) fn insert(&mut self, key: &[u8], value: &[u8], form: Form) -> u32 {
@@ -267,39 +259,18 @@ impl Slab {
         let (block, place) = self.block_mut(index);
         match block.payloads[place].signature_mut() {
             Some(room) => *room = signature.bytes(),
-            None if index < SIGNED_APART_MAX => {
-                if let Some(room) = self.apart_mut(index) {
-                    *room = signature.bytes();
-                } else {
-                    self.grow_apart();
-                    self.sign(index, signature);
-                }
+            None => {
+                let end = self.end();
+                self.apart.sign(index, end, signature);
             }
-            None => {}
         }
-    }
-
-    /// Makes room for the signatures of all entries that are there, as far as there may be.
-    #[cold]
-    fn grow_apart(&mut self) {
-        let end = self.end().min(SIGNED_APART_MAX) as usize;
-        let apart = self.apart.get_or_insert_default();
-        apart.reserve_exact(end - apart.len());
-        apart.resize(end, Signature::NONE);
-    }
-
-    fn apart_mut(&mut self, index: u32) -> Option<&mut [u8; SIGNATURE_BYTES]> {
-        self.apart.as_mut()?.get_mut(index as usize)
     }
 
     /// A new value of so many bytes with its key is nobody's yet.
     #[inline]
     fn unsign_apart(&mut self, index: u32, total: usize) {
-        if total > SIGNED_BYTES
-            && total <= INLINE_BYTES
-            && let Some(room) = self.apart_mut(index)
-        {
-            *room = Signature::NONE;
+        if total > SIGNED_BYTES && total <= INLINE_BYTES {
+            self.apart.forget(index);
         }
     }
 
@@ -307,10 +278,7 @@ impl Slab {
     pub(super) fn signature(&self, index: u32) -> Option<Signature> {
         let entry = self.at(index);
         let room = match entry.payload.signature() {
-            None if !entry.is_vacant() => {
-                let apart = self.apart.as_ref();
-                apart.and_then(|apart| apart.get(index as usize))
-            }
+            None if !entry.is_vacant() => self.apart.get(index),
             here => here,
         };
         room.and_then(Signature::read)
@@ -413,6 +381,7 @@ impl Nodes for Slab {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::keyspace::apart::ENTRIES_MAX;
 
     #[test]
     fn key_and_value_come_back_at_every_length_around_the_inline_limit() {
@@ -459,7 +428,7 @@ mod tests {
         let mut slab = Slab::new();
         let (key, value) = ([b'k'; 24], [b'v'; 36]);
         let signature = Signature::new(7, BootTime::from_micros(5_000_000)).unwrap();
-        let count = SIGNED_APART_MAX + 100;
+        let count = ENTRIES_MAX + 100;
         let indexes: Vec<u32> = (0..count)
             .map(|_| {
                 let index = slab.insert(&key, &value, Form::Given);
@@ -473,11 +442,11 @@ mod tests {
                 .filter(|index| slab.signature(**index).is_some());
             signed.count()
         };
-        assert_eq!(signed(&slab), SIGNED_APART_MAX as usize);
+        assert_eq!(signed(&slab), ENTRIES_MAX as usize);
         let blocks = slab.blocks.len() * size_of::<Block>();
         assert_eq!(
             slab.size_bytes() - blocks,
-            SIGNED_APART_MAX as usize * SIGNATURE_BYTES
+            ENTRIES_MAX as usize * SIGNATURE_BYTES
         );
         // Whoever uses an entry next does not inherit a signature, whatever its length.
         for &index in &indexes {

@@ -9,6 +9,7 @@
 //! else ever runs. The wheel only frees memory and tells of the expiry on time.
 
 mod alarm;
+mod apart;
 mod arena;
 mod change;
 mod entry;
