@@ -43,6 +43,7 @@ pub mod transfer;
 pub use context::{Access, Caller, Context, Monitoring};
 
 use crate::clock::BootTime;
+use crate::durability::Ticket;
 use crate::error::CommandError;
 use crate::resp::reply::Reply;
 
@@ -65,13 +66,26 @@ pub enum Outcome {
     Blocked(Box<Blocked>),
 }
 
-/// What a connection waits for that has nothing to wait for but time: WAIT without replicas.
+/// What a connection waits for that waits for time, as WAIT without replicas does, or for the disk.
 #[derive(Debug)]
 pub struct Blocked {
     /// When it ends; `None` for never.
     pub end: Option<BootTime>,
     /// What is answered then, and to CLIENT UNBLOCK.
     pub reply: Reply,
+    /// What the disk is to have.
+    pub sync: Option<Sync>,
+}
+
+/// What somebody waits for the disk to have.
+#[derive(Debug)]
+pub struct Sync {
+    /// How much.
+    pub ticket: Ticket,
+    /// What is answered when it has that.
+    pub reply: Reply,
+    /// Whether nothing else is waited for.
+    pub ends_it: bool,
 }
 
 /// An outcome, or the error that is answered instead.

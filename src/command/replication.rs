@@ -1,8 +1,9 @@
 //! Replication, clusters and what is kept on disk: there is none of it, and every command that asks
 //! for it is told so in the words of a Redis that has none either.
 
-use crate::command::{Blocked, Caller, CommandResult, Context, Outcome, args};
-use crate::error::{CommandError, Quoted};
+use crate::clock::BootTime;
+use crate::command::{Blocked, Caller, CommandResult, Context, Outcome, Sync, args};
+use crate::error::{CommandError, KeeperError, Quoted};
 use crate::resp::reply::Reply;
 
 /// Replies the role in replication: a primary without replicas.
@@ -29,7 +30,7 @@ pub fn wait(ctx: &mut Context<'_>, args: &[&[u8]]) -> CommandResult {
     block_unless(ctx, replicas <= 0, args[2], end, Reply::Integer(0))
 }
 
-/// Waits for the disk here and on replicas; replies how many have it: none.
+/// Waits for the disk here and on replicas; replies how many have it: of replicas none.
 ///
 /// `WAITAOF numlocal numreplicas timeout`
 pub fn waitaof(ctx: &mut Context<'_>, args: &[&[u8]]) -> CommandResult {
@@ -43,24 +44,50 @@ pub fn waitaof(ctx: &mut Context<'_>, args: &[&[u8]]) -> CommandResult {
     }
     let end = args::timeout_end(args[3], ctx.now)?;
     if local > 0 {
-        return Err(CommandError::WaitWithoutAof);
+        return wait_for_disk(ctx, replicas, (args[3] != b"0").then_some(end));
     }
-    let nobody = Reply::Array(vec![Reply::Integer(0), Reply::Integer(0)]);
-    block_unless(ctx, replicas == 0, args[3], end, nobody)
+    block_unless(ctx, replicas == 0, args[3], end, has_it(0))
+}
+
+/// How many have what was written: the disk here, and replicas.
+fn has_it(local: i64) -> Reply {
+    Reply::Array(vec![Reply::Integer(local), Reply::Integer(0)])
+}
+
+/// Waits until everything that was written so far is on the disk; for replicas that there are not,
+/// it waits until the end.
+fn wait_for_disk(ctx: &Context<'_>, replicas: i64, end: Option<BootTime>) -> CommandResult {
+    let keeper = ctx.instance.keeper.get();
+    let keeper = keeper.ok_or(KeeperError::WaitWithoutAof)?;
+    let ticket = keeper.ask_for_sync();
+    let reply = has_it(i64::from(ticket.is_none()));
+    if ctx.caller != Caller::Client || (ticket.is_none() && replicas == 0) {
+        return Ok(reply.into());
+    }
+    let sync = ticket.map(|ticket| Sync {
+        ticket,
+        reply: has_it(1),
+        ends_it: replicas == 0,
+    });
+    Ok(Outcome::Blocked(Box::new(Blocked { end, reply, sync })))
 }
 
 fn block_unless(
     ctx: &Context<'_>,
     is_reached: bool,
     timeout: &[u8],
-    end: crate::clock::BootTime,
+    end: BootTime,
     reply: Reply,
 ) -> CommandResult {
     if is_reached || ctx.caller != Caller::Client {
         return Ok(reply.into());
     }
     let end = (timeout != b"0").then_some(end);
-    Ok(Outcome::Blocked(Box::new(Blocked { end, reply })))
+    Ok(Outcome::Blocked(Box::new(Blocked {
+        end,
+        reply,
+        sync: None,
+    })))
 }
 
 /// Stays what it is, a primary; to become a replica is refused.
@@ -142,14 +169,25 @@ pub fn cluster(_ctx: &mut Context<'_>, args: &[&[u8]]) -> CommandResult {
     Err(CommandError::NoCluster)
 }
 
-/// Refused: nothing is kept on disk.
+/// Refused: no snapshots are taken.
 ///
 /// `SAVE`
 pub fn save(_ctx: &mut Context<'_>, _args: &[&[u8]]) -> CommandResult {
     Err(CommandError::NothingOnDisk)
 }
 
-/// Refused: nothing is kept on disk.
+/// Has the journal written anew, as short as the keys allow, while the server goes on.
+///
+/// `BGREWRITEAOF`
+pub fn bgrewriteaof(ctx: &mut Context<'_>, _args: &[&[u8]]) -> CommandResult {
+    let keeper = ctx.instance.keeper.get();
+    if keeper.ok_or(CommandError::NothingOnDisk)?.ask_for_rewrite() {
+        return Err(KeeperError::RewriteRunning.into());
+    }
+    Ok(Reply::status("Background append only file rewriting started").into())
+}
+
+/// Refused: no snapshots are taken.
 ///
 /// `BGSAVE [SCHEDULE]`
 pub fn bgsave(_ctx: &mut Context<'_>, args: &[&[u8]]) -> CommandResult {

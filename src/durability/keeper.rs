@@ -52,6 +52,8 @@ pub(super) struct Marks {
     pub(super) appended: AtomicU64,
     /// How many of them are on the disk.
     pub(super) synced: AtomicU64,
+    /// How many of them somebody waits for to be on the disk.
+    pub(super) sync_wanted: AtomicU64,
     /// The latest deadline that was granted beyond `renew_us`, in boot microseconds.
     pub(super) wanted_us: AtomicU64,
     /// The horizon that is on the disk.
@@ -123,7 +125,8 @@ impl Keeper {
         }
     }
 
-    pub(super) fn is_reached(&self, ticket: Ticket) -> bool {
+    /// Whether what a ticket stands for has come to pass.
+    pub fn is_reached(&self, ticket: Ticket) -> bool {
         match ticket {
             Ticket::Promised(until_us) => self.marks.promised_us.load(Ordering::SeqCst) >= until_us,
             Ticket::Synced(bytes) => self.marks.synced.load(Ordering::SeqCst) >= bytes,

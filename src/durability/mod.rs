@@ -29,6 +29,7 @@ mod restore;
 mod rewrite;
 mod ring;
 mod serve;
+mod status;
 mod tail;
 pub mod transactions;
 pub mod window;
@@ -37,5 +38,6 @@ pub use keeper::{Keeper, Ticket};
 pub use loaded::Loaded;
 pub use restore::Store;
 pub use rewrite::RewriteState;
+pub use status::Status;
 
 use crate::config::DurabilityMode as Mode;

@@ -10,7 +10,6 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 
-use super::Mode;
 use super::increment::{Ahead, Increment};
 use super::journal::annotation;
 use super::keeper::Keeper;
@@ -42,7 +41,9 @@ pub(super) struct Rewriting {
     is_spoiled: AtomicBool,
     lost_before: AtomicU64,
     rewrites: AtomicU64,
-    has_failed: AtomicBool,
+    failures: AtomicU64,
+    started_us: AtomicU64,
+    last_s: AtomicU64,
 }
 
 const IDLE: u8 = 0;
@@ -63,7 +64,9 @@ impl Rewriting {
             is_spoiled: AtomicBool::new(false),
             lost_before: AtomicU64::new(0),
             rewrites: AtomicU64::new(0),
-            has_failed: AtomicBool::new(false),
+            failures: AtomicU64::new(0),
+            started_us: AtomicU64::new(0),
+            last_s: AtomicU64::new(u64::MAX),
         }
     }
 
@@ -95,12 +98,12 @@ impl Rewriting {
             || self.state.load(Ordering::Relaxed) == ASKED
     }
 
-    /// Makes it time now; tells whether one runs already.
+    /// Makes it time now; tells whether one runs already, or will at once.
     pub(super) fn ask(&self) -> bool {
         let asked = self
             .state
             .compare_exchange(IDLE, ASKED, Ordering::SeqCst, Ordering::SeqCst);
-        asked == Err(RUNNING)
+        asked.is_err()
     }
 
     /// Takes the turn; tells whether nobody else has it.
@@ -112,7 +115,7 @@ impl Rewriting {
 
     /// Lets the turn go; the next one comes when the file, of this length, is twice as long.
     pub(super) fn give_up(&self, length: u64) {
-        self.has_failed.store(true, Ordering::Relaxed);
+        self.failures.fetch_add(1, Ordering::Relaxed);
         self.plan(length.saturating_mul(2));
         self.state.store(IDLE, Ordering::SeqCst);
     }
@@ -137,8 +140,12 @@ pub struct RewriteState {
     pub is_asked: bool,
     /// How many were finished.
     pub rewrites: u64,
-    /// Whether the last one failed.
-    pub has_failed: bool,
+    /// How many have failed since the last one that did not.
+    pub failures: u64,
+    /// For how many seconds the present one has run.
+    pub running_s: Option<u64>,
+    /// How many seconds the last one took.
+    pub last_s: Option<u64>,
     /// Bytes of all files.
     pub bytes: u64,
     /// The same after the last rewrite, or at the start.
@@ -151,13 +158,19 @@ impl Keeper {
     pub fn rewrite<G>(&self, keyspace: &Keyspace, still: impl Fn() -> G) {
         let lost = self.marks.lost.load(Ordering::SeqCst);
         let rewriting = &self.rewriting;
+        let started_us = self.clock.now().micros();
+        rewriting.started_us.store(started_us, Ordering::Relaxed);
         let written = self.try_rewrite(keyspace, &still);
+        let took_us = self.clock.now().micros().saturating_sub(started_us);
+        rewriting
+            .last_s
+            .store(took_us / 1_000_000, Ordering::Relaxed);
         let length = self.journal.lock().length();
         match written {
             Ok(()) => {
                 rewriting.lost_before.store(lost, Ordering::SeqCst);
                 rewriting.rewrites.fetch_add(1, Ordering::Relaxed);
-                rewriting.has_failed.store(false, Ordering::Relaxed);
+                rewriting.failures.store(0, Ordering::Relaxed);
                 rewriting.plan(0);
                 rewriting.state.store(IDLE, Ordering::SeqCst);
                 tracing::info!("Background AOF rewrite finished successfully");
@@ -231,9 +244,8 @@ impl Keeper {
             .fetch_add(length, Ordering::Relaxed);
         // The space that no record has taken is given back.
         old.set_len(length).map_err(|error| failed(&error))?;
-        if self.mode != Mode::Guard {
-            old.sync_data().map_err(|error| failed(&error))?;
-        }
+        // Whoever waits for a sync will see the new file synced alone.
+        old.sync_data().map_err(|error| failed(&error))?;
         Ok(part.number)
     }
 
@@ -285,11 +297,15 @@ impl Keeper {
         let rewriting = &self.rewriting;
         let state = rewriting.state.load(Ordering::Relaxed);
         let length = self.journal.lock().length();
+        let now_us = self.clock.now().micros();
+        let started_us = rewriting.started_us.load(Ordering::Relaxed);
         RewriteState {
             is_running: state == RUNNING,
             is_asked: state == ASKED,
             rewrites: rewriting.rewrites.load(Ordering::Relaxed),
-            has_failed: rewriting.has_failed.load(Ordering::Relaxed),
+            failures: rewriting.failures.load(Ordering::Relaxed),
+            running_s: (state == RUNNING).then_some(now_us.saturating_sub(started_us) / 1_000_000),
+            last_s: Some(rewriting.last_s.load(Ordering::Relaxed)).filter(|s| *s != u64::MAX),
             bytes: rewriting.others_bytes.load(Ordering::Relaxed) + length,
             base_bytes: rewriting.base_bytes.load(Ordering::Relaxed),
         }

@@ -23,6 +23,7 @@ impl Keeper {
         let mut rest = None;
         while self.bell.wait(rest) {
             let is_sync_due = self.mode == Mode::Always
+                || self.is_sync_wanted()
                 || self.mode == Mode::EverySec && since_sync.elapsed() >= SECOND;
             match self.work(is_sync_due) {
                 Ok(()) => self.recover(),

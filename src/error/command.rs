@@ -289,9 +289,6 @@ pub enum CommandError {
     /// WAITAOF for fewer replicas than none.
     #[error("ERR value is out of range, must be positive")]
     WaitReplicasRange,
-    /// WAITAOF for the disk, to which nothing is written.
-    #[error("ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled.")]
-    WaitWithoutAof,
     /// CLIENT KILL of a user that there is not.
     #[error("ERR No such user '{user}'")]
     NoSuchUser {

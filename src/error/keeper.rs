@@ -18,6 +18,9 @@ pub enum KeeperError {
         /// What the system says.
         reason: String,
     },
+    /// WAITAOF for the disk, to which nothing is written.
+    #[error("ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled.")]
+    WaitWithoutAof,
     /// BGREWRITEAOF while one runs.
     #[error("ERR Background append only file rewriting already in progress")]
     RewriteRunning,

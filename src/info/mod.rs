@@ -5,6 +5,7 @@
 
 mod commands;
 mod locks;
+mod persistence;
 mod process;
 mod sections;
 
@@ -29,7 +30,7 @@ const SECTIONS: [Section; 14] = [
     ("Server", sections::server, Shown::ByDefault),
     ("Clients", sections::clients, Shown::ByDefault),
     ("Memory", sections::memory, Shown::ByDefault),
-    ("Persistence", sections::persistence, Shown::ByDefault),
+    ("Persistence", persistence::persistence, Shown::ByDefault),
     ("Stats", sections::stats, Shown::ByDefault),
     ("Locks", locks::locks, Shown::ByDefault),
     ("Replication", sections::replication, Shown::ByDefault),

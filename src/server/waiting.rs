@@ -1,8 +1,9 @@
-//! A connection that waits for a time: held back by CLIENT PAUSE, or in WAIT.
+//! A connection that waits for a time: held back by CLIENT PAUSE, in WAIT, or in WAITAOF.
 //!
 //! It goes on reading meanwhile, so that its end is noticed: the request of a client that is gone
 //! is not run when the pause is over.
 
+use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context as Task, Poll};
@@ -11,6 +12,7 @@ use tokio::io::ReadBuf;
 
 use crate::client::Block;
 use crate::command::Blocked;
+use crate::durability::Ticket;
 use crate::error::CommandError;
 use crate::instance::Wait;
 use crate::resp::encode::encode;
@@ -27,6 +29,8 @@ pub(super) struct Held {
     over: Pause,
     /// What is answered then. A request that was held back is run instead.
     reply: Option<Reply>,
+    /// What is answered instead once the disk has what is waited for.
+    sync: Option<(Ticket, Reply)>,
 }
 
 impl<S: Socket> Connection<S> {
@@ -41,22 +45,41 @@ impl<S: Socket> Connection<S> {
             let wait = instance.wait_while(|now| pause.end(now).map(Wait::Until));
             wait.await;
         });
-        State::Held(Box::new(Held { over, reply: None }))
+        State::Held(Box::new(Held {
+            over,
+            reply: None,
+            sync: None,
+        }))
     }
 
     /// Begins to wait for the time, or for CLIENT UNBLOCK.
     pub(super) fn hold_for_time(&self, blocked: Blocked) -> Box<Held> {
         let (instance, client) = (Arc::clone(&self.instance), Arc::clone(&self.client));
-        let Blocked { end, reply } = blocked;
+        let Blocked { end, reply, sync } = blocked;
+        let awaited = sync.as_ref().filter(|sync| sync.ends_it);
+        let awaited = awaited.map(|sync| sync.ticket);
         let over = Box::pin(async move {
             let wait = instance.wait_while(|_| {
                 let wait = end.map_or(Wait::Rung, Wait::Until);
                 client.is_blocked().then_some(wait)
             });
-            wait.await;
+            match (awaited, instance.keeper.get()) {
+                (Some(ticket), Some(keeper)) => {
+                    let synced = poll_fn(|task| match keeper.poll(ticket, task.waker()) {
+                        true => Poll::Ready(()),
+                        false => Poll::Pending,
+                    });
+                    tokio::select! {
+                        () = wait => {}
+                        () = synced => {}
+                    }
+                }
+                _ => wait.await,
+            }
         });
         let reply = Some(reply);
-        Box::new(Held { over, reply })
+        let sync = sync.map(|sync| (sync.ticket, sync.reply));
+        Box::new(Held { over, reply, sync })
     }
 
     /// The state in which it goes on, once it does.
@@ -68,7 +91,11 @@ impl<S: Socket> Connection<S> {
             self.state = State::Held(held);
             return Poll::Pending;
         }
-        if let Some(reply) = held.reply {
+        let keeper = self.instance.keeper.get();
+        let synced = held
+            .sync
+            .filter(|(ticket, _)| keeper.is_some_and(|keeper| keeper.is_reached(*ticket)));
+        if let Some(reply) = synced.map(|(_, reply)| reply).or(held.reply) {
             self.answer_held(reply);
         }
         Poll::Ready(State::Running)

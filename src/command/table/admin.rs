@@ -39,21 +39,21 @@ pub(super) const SERVER_ROWS: &[Row] = &[
         ])
         .since(Origin::Redis("1.0.0"))
         .complexity("O(1)")
-        .summary("Refused: nothing is kept on disk.")
+        .summary("Refused: no snapshots are taken.")
         .run(replication::save),
     row("bgsave", at_least(1))
         .flags(&[Flags::ADMIN, Flags::NOSCRIPT, Flags::NO_ASYNC_LOADING])
         .since(Origin::Redis("1.0.0"))
         .complexity("O(1)")
         .syntax("[SCHEDULE]")
-        .summary("Refused: nothing is kept on disk.")
+        .summary("Refused: no snapshots are taken.")
         .run(replication::bgsave),
     row("bgrewriteaof", exactly(1))
         .flags(&[Flags::ADMIN, Flags::NOSCRIPT, Flags::NO_ASYNC_LOADING])
         .since(Origin::Redis("1.0.0"))
         .complexity("O(1)")
-        .summary("Refused: nothing is kept on disk.")
-        .run(replication::save),
+        .summary("Writes the append-only file anew, in the background.")
+        .run(replication::bgrewriteaof),
     row("lastsave", exactly(1))
         .flags(&[Flags::LOADING, Flags::STALE, Flags::FAST])
         .categories_too(&[Categories::ADMIN, Categories::DANGEROUS])
@@ -107,7 +107,7 @@ pub(super) const WAIT_ROWS: &[Row] = &[
         .since(Origin::Redis("7.2.0"))
         .complexity("O(1)")
         .syntax("numlocal numreplicas timeout")
-        .summary("Waits for the disk and for replicas, of which there are none.")
+        .summary("Waits for the disk, and for replicas, of which there are none.")
         .tips(&["request_policy:all_shards", "response_policy:agg_min"])
         .run(replication::waitaof),
 ];

@@ -161,10 +161,6 @@ fn every_command_error_has_its_line() {
             CommandError::WaitReplicasRange,
             "ERR value is out of range, must be positive",
         ),
-        (
-            CommandError::WaitWithoutAof,
-            "ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled.",
-        ),
         (CommandError::NoOpposite, "ERR decrement would overflow"),
         (
             CommandError::DigestLength,

@@ -99,6 +99,7 @@ pub(super) const ARROWS: &[(&str, &[&str])] = &[
             "client",
             "clock",
             "command::table",
+            "durability::Keeper",
             "instance",
             "pubsub",
         ],
