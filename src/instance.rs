@@ -22,6 +22,7 @@ use crate::fault::Faults;
 use crate::gate::Gate;
 use crate::keyspace::{Change, Class, Keyspace, Observer};
 use crate::latency::Latency;
+use crate::memory_limit::MemoryLimit;
 use crate::monitor::Monitors;
 use crate::pause::Pause;
 use crate::pubsub::PubSub;
@@ -65,6 +66,8 @@ pub struct Instance {
     pub monitors: Monitors,
     /// Who must wait.
     pub pause: Pause,
+    /// How much memory the keys may take.
+    pub memory_limit: MemoryLimit,
     /// Who keeps what was granted beyond the process, if anybody.
     pub keeper: OnceLock<Arc<Keeper>>,
     /// What goes wrong on demand.
@@ -133,6 +136,7 @@ impl Instance {
             latency: Latency::default(),
             monitors: Monitors::default(),
             pause: Pause::default(),
+            memory_limit: MemoryLimit::default(),
             faults: Faults::default(),
             tcp_port: AtomicU32::new(0),
             keeper: OnceLock::new(),
@@ -168,6 +172,7 @@ impl Instance {
             .set_backlog_limit(settings.output_limit(ClientClass::PubSub));
         self.contention
             .set_records_max(settings.lock_contention_entries());
+        self.memory_limit.set(settings.maxmemory());
         if let Some(keeper) = self.keeper.get() {
             keeper.set_rewrite_limits(settings.durability.rewrite_limits());
         }

@@ -79,6 +79,7 @@ pub mod info;
 pub mod instance;
 pub mod keyspace;
 pub mod latency;
+pub mod memory_limit;
 pub mod monitor;
 pub mod pause;
 pub mod program;

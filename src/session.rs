@@ -66,6 +66,8 @@ pub struct Transaction {
     pub is_aborted: bool,
     /// Whether one may change a key: CLIENT PAUSE then holds EXEC back.
     pub may_write: bool,
+    /// Whether one may need more memory: beyond `maxmemory` EXEC is refused.
+    pub takes_memory: bool,
 }
 
 /// The keys that WATCH looks after.

@@ -30,12 +30,14 @@ pub struct Context<'a> {
     pub laps: Laps,
     /// What CLIENT PAUSE lets wait.
     pub paused: Option<Paused>,
-    /// Whether CLIENT PAUSE or a fault may stand in the way of a command.
+    /// Whether CLIENT PAUSE, a fault or `maxmemory` may stand in the way of a command.
     pub is_disturbed: bool,
     /// Whether MONITOR must hear of the commands.
     pub monitoring: Monitoring,
     /// For how many milliseconds nothing is granted yet.
     pub loading_ms: Option<u64>,
+    /// Whether the keys take more memory than they may.
+    pub is_memory_full: bool,
     /// Whether the disk does not take what is granted.
     pub is_disk_failing: bool,
     /// A run of a command that takes so many nanoseconds is looked at: for SLOWLOG, LATENCY and
@@ -108,11 +110,13 @@ impl<'a> Context<'a> {
         };
         let keeper = instance.keeper.get();
         let paused = instance.pause.at(now);
+        let is_memory_full = instance.memory_limit.is_passed(&instance.keyspace);
         Context {
             loading_ms: keeper.and_then(|keeper| keeper.loading_ms(now)),
             is_disk_failing: keeper.is_some_and(|keeper| keeper.is_failing()),
             paused,
-            is_disturbed: paused.is_some() || instance.faults.is_any(),
+            is_disturbed: paused.is_some() || instance.faults.is_any() || is_memory_full,
+            is_memory_full,
             monitoring,
             notable_ns: notable_ns(instance, monitoring),
             is_latency_tracked: observation.is_latency_tracked(),
@@ -132,6 +136,13 @@ impl<'a> Context<'a> {
     /// Looks again at which commands are noted: CONFIG SET is the first to be told by what it sets.
     pub fn renew_notable(&mut self) {
         self.notable_ns = notable_ns(self.instance, self.monitoring);
+    }
+
+    /// Looks again at what keys take, for the same reason.
+    pub fn renew_memory(&mut self) {
+        let instance = self.instance;
+        self.is_memory_full = instance.memory_limit.is_passed(&instance.keyspace);
+        self.is_disturbed |= self.is_memory_full;
     }
 
     /// The key in the selected database, for a change.

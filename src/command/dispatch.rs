@@ -11,6 +11,7 @@ use crate::error::{CommandError, KeeperError, Quoted};
 use crate::pause::Paused;
 use crate::resp::Protocol;
 use crate::resp::reply::Reply;
+use crate::session::Session;
 
 /// Runs a request of a client or of a transaction.
 pub fn run(ctx: &mut Context<'_>, request: &[&[u8]]) -> Outcome {
@@ -67,6 +68,7 @@ pub(super) fn run_if_admitted(
         && !runs_inside_multi(row)
     {
         transaction.may_write |= may_write;
+        transaction.takes_memory |= row.flags.has(Flags::DENYOOM);
         transaction::queue(transaction, &session.client, request);
         return Ok(Reply::status("QUEUED").into());
     }
@@ -204,6 +206,9 @@ fn admit(ctx: &Context<'_>, row: &Row) -> Result<(), CommandError> {
     if session.transaction.is_some() && row.flags.has(Flags::NO_MULTI) {
         return Err(CommandError::NotInsideMulti);
     }
+    if ctx.is_memory_full && ctx.access != Access::Busy && takes_memory(session, row) {
+        return Err(KeeperError::OutOfMemory.into());
+    }
     if session.protocol == Protocol::Resp2 && session.is_subscribed() && !runs_while_subscribed(row)
     {
         return Err(CommandError::NotWhileSubscribed { command: row.name });
@@ -218,6 +223,15 @@ fn admit(ctx: &Context<'_>, row: &Row) -> Result<(), CommandError> {
         return Err(CommandError::Busy);
     }
     Ok(())
+}
+
+/// Whether there must be memory for the command: for what it makes, or to queue it.
+fn takes_memory(session: &Session, row: &Row) -> bool {
+    match &session.transaction {
+        Some(transaction) if row.name == "exec" => transaction.takes_memory,
+        Some(_) => !runs_inside_multi(row),
+        None => row.flags.has(Flags::DENYOOM),
+    }
 }
 
 /// Whether CLIENT PAUSE holds the command back.

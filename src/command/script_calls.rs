@@ -4,11 +4,12 @@ use std::sync::LazyLock;
 
 use crate::command::table::{self, Flags, Row};
 use crate::command::{Caller, Context, Monitoring, Outcome, dispatch};
-use crate::error::{CommandError, ScriptError};
+use crate::error::{CommandError, KeeperError, ScriptError};
 use crate::keyspace::Event;
 use crate::resp::reply::Reply;
 use crate::script::Calls;
 use crate::script::cache::Running;
+use crate::script::shebang::ScriptFlags;
 
 /// Commands that change no key and yet have an effect, which a read-only script may not have.
 const PUBLISHING: [&str; 2] = ["publish", "spublish"];
@@ -31,20 +32,25 @@ pub(super) struct ScriptCalls<'c, 'a> {
     ctx: &'c mut Context<'a>,
     outer: Caller,
     read_only: bool,
+    /// Whether there is memory for what it makes, or it must not be stopped half-way.
+    may_take_memory: bool,
     running: Option<&'c Running>,
 }
 
 impl<'c, 'a> ScriptCalls<'c, 'a> {
     pub(super) fn new(
         ctx: &'c mut Context<'a>,
+        flags: ScriptFlags,
         read_only: bool,
         running: Option<&'c Running>,
     ) -> ScriptCalls<'c, 'a> {
+        let may_take_memory = !ctx.is_memory_full || flags.contains(ScriptFlags::ALLOW_OOM);
         let outer = std::mem::replace(&mut ctx.caller, Caller::Script);
         ScriptCalls {
             ctx,
             outer,
             read_only,
+            may_take_memory,
             running,
         }
     }
@@ -89,6 +95,10 @@ impl Calls for ScriptCalls<'_, '_> {
             if self.read_only {
                 return Err(ScriptError::ReadOnly.into());
             }
+            if row.flags.has(Flags::DENYOOM) && !self.may_take_memory {
+                return Err(KeeperError::OutOfMemory.into());
+            }
+            self.may_take_memory |= row.flags.has(Flags::WRITE);
             if let Some(running) = self.running {
                 running.note_write();
             }
@@ -120,6 +130,7 @@ impl Calls for ScriptCalls<'_, '_> {
         let is_equal = guard.value() == Some(value);
         if is_equal {
             guard.remove(Event::Del);
+            self.may_take_memory = true;
         }
         drop(guard);
         self.ctx.count_untimed_call(get, false);

@@ -11,7 +11,7 @@ use crate::command::args;
 use crate::command::script_calls::ScriptCalls;
 use crate::command::table::Row;
 use crate::command::{Access, Caller, CommandResult, Context, Monitoring, Outcome, observe};
-use crate::error::{CommandError, ScriptError};
+use crate::error::{CommandError, KeeperError, ScriptError};
 use crate::fiber::{self, Nap};
 use crate::gate::Hold;
 use crate::instance::Instance;
@@ -231,6 +231,9 @@ fn run(
         }
         Permission::ReadOnly => true,
     };
+    if ctx.is_memory_full && may_take_memory(script.flags) {
+        return Err(KeeperError::OutOfMemory.into());
+    }
     if let Ok(program) = &script.native {
         ctx.count_native_script();
         observe::before_script(ctx, request);
@@ -259,13 +262,13 @@ fn run_natively(
     let Arguments { keys, argv } = arguments;
     let sha1 = script.sha1_text();
     if program.selects() {
-        let mut calls = ScriptCalls::new(ctx, read_only, None);
+        let mut calls = ScriptCalls::new(ctx, script.flags, read_only, None);
         if let Err(reply) = program.select(sha1, keys, argv, &mut calls) {
             return reply;
         }
     }
     let run = |ctx: &mut Context<'_>| {
-        let mut calls = ScriptCalls::new(ctx, read_only, None);
+        let mut calls = ScriptCalls::new(ctx, script.flags, read_only, None);
         program.run(sha1, keys, argv, &mut calls)
     };
     // Shown to monitors it is two commands, and must not be divided.
@@ -295,6 +298,11 @@ fn may_write(flags: ScriptFlags) -> bool {
     !flags.contains(ScriptFlags::COMPATIBLE) && !flags.contains(ScriptFlags::NO_WRITES)
 }
 
+/// Whether a script with a first line of its own does not say that it can do without more memory.
+fn may_take_memory(flags: ScriptFlags) -> bool {
+    may_write(flags) && !flags.contains(ScriptFlags::ALLOW_OOM)
+}
+
 fn run_lua(
     ctx: &mut Context<'_>,
     script: &Script,
@@ -307,7 +315,7 @@ fn run_lua(
     let pulse = pulse(&instance, &running);
     let database = ctx.session.database;
     let reply = with_vm(&instance, |vm| {
-        let mut calls = ScriptCalls::new(ctx, read_only, Some(&running));
+        let mut calls = ScriptCalls::new(ctx, script.flags, read_only, Some(&running));
         vm.run(
             script.sha1_text(),
             &script.body,

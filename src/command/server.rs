@@ -84,6 +84,7 @@ pub fn config_set(ctx: &mut Context<'_>, args: &[&[u8]]) -> CommandResult {
     ctx.instance.config.set(&pairs)?;
     ctx.instance.apply_settings();
     ctx.renew_notable();
+    ctx.renew_memory();
     Ok(Reply::OK.into())
 }
 

@@ -7,7 +7,7 @@
 use super::setting::Change::{AtRuntime, AtStart, Protected};
 use super::setting::Support::{Inert, NotHonoured, Refused};
 use super::setting::{Setting, Support};
-use super::table::{ACCESS, COUNT, LONG_COUNT, MEMORY, PORT};
+use super::table::{ACCESS, COUNT, LONG_COUNT, MEMORY, MEMORY_ANY, PORT};
 use super::value::Kind::{
     self, Choice, Choices, FileName, Integer, MemoryOrPercent, OomScores, Primary, SavePoints,
     Switch, Text,
@@ -30,7 +30,9 @@ const ACL: Support =
 const ACL_LOG: Support = Inert("there are no access control lists");
 const GUARDED: Support = NotHonoured("protected settings cannot be changed while the server runs");
 const MODULES: Support = Inert("there are no modules");
-const NO_MEMORY_LIMIT: Support = NotHonoured("memory is not limited");
+const NO_CLIENT_LIMIT: Support = NotHonoured("each client has its limits, all together have none");
+const NO_EVICTION: Support =
+    NotHonoured("a lock is never evicted, beyond `maxmemory` new ones are refused");
 const EVICTION: Support = Inert("no key is ever evicted");
 const LAZY: Support = Inert("a deleted value is freed at once");
 const ALLOCATOR: Support = Inert("memory is not defragmented");
@@ -47,10 +49,6 @@ const OLD_LUA: Support = NotHonoured("the removed parts of the Lua interface sta
 const MEMORY_SOME: Kind = Kind::Memory {
     min: 1,
     max: i64::MAX as u64,
-};
-const MEMORY_ANY: Kind = Kind::Memory {
-    min: 0,
-    max: u64::MAX,
 };
 const SHUTDOWN: Kind = Choices(&["default", "save", "nosave", "now", "force"]);
 const POLICY: Kind = Choice(&[
@@ -205,12 +203,11 @@ pub(super) const ACCEPTED: &[Setting] = &[
     Setting::new("acllog-max-len", LONG_COUNT, "128", AtRuntime, ACL_LOG),
     Setting::new("enable-protected-configs", ACCESS, "no", AtStart, GUARDED),
     Setting::new("enable-module-command", ACCESS, "no", AtStart, MODULES),
-    Setting::new("maxmemory", MEMORY_ANY, "0", AtRuntime, NO_MEMORY_LIMIT),
-    Setting::new("maxmemory-clients", MemoryOrPercent, "0", AtRuntime, NO_MEMORY_LIMIT),
+    Setting::new("maxmemory-clients", MemoryOrPercent, "0", AtRuntime, NO_CLIENT_LIMIT),
     Setting::new("lfu-decay-time", COUNT, "1", AtRuntime, EVICTION),
     Setting::new("lfu-log-factor", COUNT, "10", AtRuntime, EVICTION),
     Setting::new("maxmemory-eviction-tenacity", Integer { min: 0, max: 100 }, "10", AtRuntime, EVICTION),
-    Setting::new("maxmemory-policy", POLICY, "noeviction", AtRuntime, EVICTION),
+    Setting::new("maxmemory-policy", POLICY, "noeviction", AtRuntime, NO_EVICTION),
     Setting::new("maxmemory-samples", Integer { min: 1, max: i32::MAX as i64 }, "5", AtRuntime, EVICTION),
     Setting::new("lazyfree-lazy-eviction", Switch, "no", AtRuntime, LAZY),
     Setting::new("lazyfree-lazy-expire", Switch, "no", AtRuntime, LAZY),

@@ -131,6 +131,7 @@ struct Runtime {
     loglevel: SharedLogLevel,
     lua_memory_limit: AtomicU64,
     maxclients: AtomicU32,
+    maxmemory: AtomicU64,
     notify_keyspace_events: AtomicU32,
     output_limits: RwLock<[OutputLimit; 3]>,
     protected_mode: AtomicBool,
@@ -196,6 +197,7 @@ impl Settings {
             .lua_memory_limit
             .store(table.bytes("lua-memory-limit"), Relaxed);
         runtime.maxclients.store(table.count("maxclients"), Relaxed);
+        runtime.maxmemory.store(table.bytes("maxmemory"), Relaxed);
         runtime
             .notify_keyspace_events
             .store(table.flags("notify-keyspace-events").bits(), Relaxed);
@@ -260,6 +262,11 @@ impl Settings {
     /// Connections at a time.
     pub fn maxclients(&self) -> u32 {
         self.runtime.maxclients.load(Relaxed)
+    }
+
+    /// Bytes that keys may take together; 0 for no limit.
+    pub fn maxmemory(&self) -> u64 {
+        self.runtime.maxmemory.load(Relaxed)
     }
 
     /// Which changes of keys are published.

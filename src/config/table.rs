@@ -28,6 +28,12 @@ pub(super) const MEMORY: Kind = Kind::Memory {
     max: i64::MAX as u64,
 };
 
+/// An amount of memory of any size.
+pub(super) const MEMORY_ANY: Kind = Kind::Memory {
+    min: 0,
+    max: u64::MAX,
+};
+
 /// A TCP port.
 pub(super) const PORT: Kind = Kind::Integer {
     min: 0,
@@ -242,6 +248,16 @@ pub(super) const HONOURED: &[Setting] = &[
         "10000",
         AtRuntime,
         Honoured("connections at a time; one more is answered with an error and closed"),
+    ),
+    Setting::new(
+        "maxmemory",
+        MEMORY_ANY,
+        "0",
+        AtRuntime,
+        Honoured(
+            "bytes that all keys may take together; beyond it new keys and longer values are \
+             refused, and none is evicted; 0 for no limit",
+        ),
     ),
     Setting::new(
         "notify-keyspace-events",

@@ -1,4 +1,4 @@
-//! What is refused so that nothing is granted that a restart would forget.
+//! What is refused because it could not be kept: by a disk, over a restart, in memory.
 
 /// A refusal, with the text that Redis has for it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -18,6 +18,9 @@ pub enum KeeperError {
         /// What the system says.
         reason: String,
     },
+    /// The keys take more memory than `maxmemory`.
+    #[error("OOM command not allowed when used memory > 'maxmemory'.")]
+    OutOfMemory,
     /// WAITAOF for the disk, to which nothing is written.
     #[error("ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled.")]
     WaitWithoutAof,

@@ -71,6 +71,7 @@ pub(super) fn clients(instance: &Instance, _now: BootTime, text: &mut String) {
 
 pub(super) fn memory(instance: &Instance, _now: BootTime, text: &mut String) {
     let process::Memory { resident, peak } = process::memory();
+    let limit = instance.config.settings.maxmemory();
     let peak_share = resident as f64 * 100.0 / peak.max(1) as f64;
     lines!(text,
         "used_memory": resident,
@@ -91,8 +92,8 @@ pub(super) fn memory(instance: &Instance, _now: BootTime, text: &mut String) {
         "number_of_cached_scripts": instance.scripts.len(),
         "number_of_functions": 0,
         "number_of_libraries": 0,
-        "maxmemory": 0,
-        "maxmemory_human": "0B",
+        "maxmemory": limit,
+        "maxmemory_human": process::human(limit),
         "maxmemory_policy": "noeviction",
         "mem_fragmentation_ratio": "1.00",
         "mem_fragmentation_bytes": 0,

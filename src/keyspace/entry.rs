@@ -24,6 +24,8 @@ const LENGTH_BITS: u32 = 6;
 const _: () = assert!(INLINE_BYTES < 1 << LENGTH_BITS);
 /// Bytes of key and value together that leave room for a signature.
 const SIGNED_BYTES: usize = INLINE_BYTES - SIGNATURE_BYTES;
+/// What entries have allocated is summed up in such steps: four bytes then count 256 GiB.
+const STEP_BYTES: usize = 64;
 const BLOCK_BITS: u32 = 6;
 const BLOCK: usize = 1 << BLOCK_BITS;
 
@@ -66,7 +68,9 @@ struct Timer {
     links: Links,
 }
 
-const _: () = assert!(size_of::<Payload>() + size_of::<Timer>() == 80);
+/// Bytes of an entry, without what it has allocated.
+pub(super) const ENTRY_BYTES: usize = size_of::<Payload>() + size_of::<Timer>();
+const _: () = assert!(ENTRY_BYTES == 80);
 
 /// An entry as one sees it.
 #[derive(Clone, Copy)]
@@ -100,6 +104,15 @@ impl Payload {
         }
     }
 
+    /// How many steps of [`STEP_BYTES`] it has allocated.
+    #[inline]
+    fn steps(&self) -> u32 {
+        match self {
+            Payload::Vacant | Payload::Inline { .. } => 0,
+            Payload::Boxed { bytes, .. } => steps(bytes.len()),
+        }
+    }
+
     /// Where a signature stands, if there is room for one here. What was just put has none.
     fn signature_mut(&mut self) -> Option<&mut [u8; SIGNATURE_BYTES]> {
         match self {
@@ -123,6 +136,16 @@ impl Payload {
             Payload::Boxed { signature, .. } => Some(signature),
             Payload::Inline { .. } | Payload::Vacant => None,
         }
+    }
+}
+
+/// How many steps a key and a value of so many bytes together allocate.
+#[inline]
+fn steps(total: usize) -> u32 {
+    if total > INLINE_BYTES {
+        u32::try_from(total.div_ceil(STEP_BYTES)).unwrap_or(u32::MAX)
+    } else {
+        0
     }
 }
 
@@ -184,10 +207,9 @@ impl<'a> Entry<'a> {
 
     /// Bytes of the entry and of what it has allocated.
     pub(super) fn size_bytes(self) -> usize {
-        let own = size_of::<Payload>() + size_of::<Timer>();
         match self.payload {
-            Payload::Vacant | Payload::Inline { .. } => own,
-            Payload::Boxed { bytes, .. } => own + bytes.len(),
+            Payload::Vacant | Payload::Inline { .. } => ENTRY_BYTES,
+            Payload::Boxed { bytes, .. } => ENTRY_BYTES + bytes.len(),
         }
     }
 
@@ -205,6 +227,8 @@ impl<'a> Entry<'a> {
 pub(super) struct Slab {
     blocks: Vec<&'static mut Block>,
     first_vacant: u32,
+    /// How many steps of [`STEP_BYTES`] entries have allocated.
+    steps: u32,
     apart: Apart,
 }
 
@@ -220,6 +244,7 @@ impl Slab {
         Slab {
             blocks: Vec::new(),
             first_vacant: NIL,
+            steps: 0,
             apart: Apart::default(),
         }
     }
@@ -227,6 +252,18 @@ impl Slab {
     /// One past the highest index ever used.
     pub(super) fn end(&self) -> u32 {
         (self.blocks.len() << BLOCK_BITS) as u32
+    }
+
+    /// Bytes that entries have allocated, for each a multiple of [`STEP_BYTES`].
+    pub(super) fn allocated(&self) -> usize {
+        self.steps as usize * STEP_BYTES
+    }
+
+    #[inline]
+    fn count_steps(&mut self, added: u32, freed: u32) {
+        if added != freed {
+            self.steps = self.steps.wrapping_add(added).wrapping_sub(freed);
+        }
     }
 
     /// Bytes of all blocks, and of signatures apart.
@@ -239,6 +276,7 @@ impl Slab {
             self.grow();
         }
         let index = self.first_vacant;
+        self.count_steps(steps(key.len() + value.len()), 0);
         let (block, place) = self.block_mut(index);
         block.payloads[place].put(key, value, form);
         let links = std::mem::replace(&mut block.timers[place].links, Links::NONE);
@@ -250,7 +288,9 @@ impl Slab {
     /// Puts `value` in place of the present one.
     pub(super) fn replace_value(&mut self, index: u32, key: &[u8], value: &[u8], form: Form) {
         let (block, place) = self.block_mut(index);
+        let freed = block.payloads[place].steps();
         block.payloads[place].put(key, value, form);
+        self.count_steps(steps(key.len() + value.len()), freed);
         self.unsign_apart(index, key.len() + value.len());
     }
 
@@ -289,9 +329,11 @@ impl Slab {
         let next = self.first_vacant;
         let (block, place) = self.block_mut(index);
         debug_assert!(block.timers[place].deadline.is_none(), "still in the wheel");
+        let freed = block.payloads[place].steps();
         block.payloads[place] = Payload::Vacant;
         block.timers[place].links = Links { next, prev: NIL };
         self.first_vacant = index;
+        self.count_steps(0, freed);
     }
 
     pub(super) fn at(&self, index: u32) -> Entry<'_> {
@@ -401,6 +443,22 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn what_entries_have_allocated_is_known() {
+        let mut slab = Slab::new();
+        let long = [b'v'; 200];
+        let first = slab.insert(b"first", &long, Form::Given);
+        let second = slab.insert(b"second", b"short", Form::Given);
+        assert_eq!(slab.allocated(), 256);
+        slab.replace_value(second, b"second", &long, Form::Given);
+        assert_eq!(slab.allocated(), 512);
+        slab.replace_value(first, b"first", b"short", Form::Given);
+        assert_eq!(slab.allocated(), 256);
+        slab.remove(first);
+        slab.remove(second);
+        assert_eq!(slab.allocated(), 0);
     }
 
     #[test]

@@ -4,9 +4,9 @@
 
 use crate::clock::BootTime;
 
-use super::entry::{Entry, Form, Slab};
+use super::entry::{ENTRY_BYTES, Entry, Form, Slab};
 use super::signature::Signature;
-use super::table::Table;
+use super::table::{BUCKET_BYTES, Table};
 use super::wheel::{Tick, Wheel};
 
 /// How often an index is drawn in the search of a random entry before all are gone through: with
@@ -131,6 +131,11 @@ impl Shard {
     /// Bytes of the table and of the entries, without what entries have allocated.
     pub(super) fn size_bytes(&self) -> usize {
         self.table.size_bytes() + self.slab.size_bytes()
+    }
+
+    /// Bytes that the keys take with their buckets.
+    pub(super) fn used_bytes(&self) -> usize {
+        self.len() * (ENTRY_BYTES + BUCKET_BYTES) + self.slab.allocated()
     }
 
     /// A living entry, each one as likely as another, or `None` if there is none. `random` gives a

@@ -36,6 +36,13 @@ impl Keyspace {
         size
     }
 
+    /// Bytes that all keys take together: less when one goes, whatever the memory was that they had.
+    pub fn used_bytes(&self) -> u64 {
+        let slots = (0..self.databases()).flat_map(|database| self.made_slots(database));
+        let bytes: usize = slots.map(|slot| slot.shard.lock().used_bytes()).sum();
+        bytes as u64
+    }
+
     /// Removes every key of one database.
     pub fn flush(&self, database: usize) {
         if let Some(recorder) = self.recorder.get() {

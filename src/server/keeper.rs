@@ -74,6 +74,8 @@ fn apply(
 ) -> Result<(), String> {
     let arguments: Vec<&[u8]> = request.arguments().collect();
     let mut ctx = Context::new(instance, session, Access::Whole);
+    // It had room before the restart.
+    ctx.is_memory_full = false;
     match dispatch::run(&mut ctx, &arguments) {
         Outcome::Reply(Reply::Error(line)) => Err(String::from_utf8_lossy(&line).into_owned()),
         Outcome::Reply(_) => Ok(()),

@@ -183,6 +183,18 @@ fn a_setting_that_is_not_honoured_cannot_be_switched_on() {
 }
 
 #[test]
+fn no_policy_that_evicts_is_taken() {
+    let loaded = load_text("maxmemory 100mb\nmaxmemory-policy allkeys-lru\n").unwrap();
+    assert_eq!(loaded.config.settings.maxmemory(), 100 << 20);
+    assert_eq!(shown(&loaded.config, "maxmemory-policy"), "noeviction");
+    assert_eq!(loaded.warnings.len(), 1);
+    assert!(loaded.warnings[0].contains("a lock is never evicted"));
+    let refusal = loaded.config.set(&[(b"maxmemory-policy", b"volatile-ttl")]);
+    let refusal = refusal.unwrap_err().to_string();
+    assert!(refusal.contains("a lock is never evicted"), "{refusal}");
+}
+
+#[test]
 fn what_a_start_has_settled_may_be_set_to_itself_alone() {
     let config = load_text("durability always\n").unwrap().config;
     assert_eq!(shown(&config, "appendonly"), "yes");

@@ -17,6 +17,10 @@ fn every_refusal_of_what_could_not_be_kept_has_its_line() {
             "MISCONF Errors writing to the AOF file: No space left on device",
         ),
         (
+            KeeperError::OutOfMemory,
+            "OOM command not allowed when used memory > 'maxmemory'.",
+        ),
+        (
             KeeperError::WaitWithoutAof,
             "ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled.",
         ),
