@@ -16,6 +16,8 @@ pub(super) const NAME: &str = "quintlock.horizon";
 /// A slot fits the smallest sector, which a disk writes as one.
 const SLOT_BYTES: usize = 512;
 const MAGIC: &str = "quintlock-horizon-1";
+/// The length of a journal that is not whole.
+const LOST: &str = "lost";
 
 /// What a horizon says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,9 +28,10 @@ pub(super) struct Promise {
     pub(super) until_us: u64,
     /// When it was written, in boot microseconds.
     pub(super) written_us: u64,
-    /// The file of the journal, and how long it was: a shorter one has lost its end.
+    /// The file of the journal, and how long it was: a shorter one has lost its end. `None` if it
+    /// had lost it already, and `until_us` was being waited for.
     pub(super) journal: String,
-    pub(super) journal_bytes: u64,
+    pub(super) journal_bytes: Option<u64>,
 }
 
 /// What was found.
@@ -94,9 +97,10 @@ fn format(count: u64, promise: &Promise) -> [u8; SLOT_BYTES] {
         journal,
         journal_bytes,
     } = promise;
+    let length = journal_bytes.map_or(LOST.to_owned(), |bytes| bytes.to_string());
     let text = format!(
         "{MAGIC} count={count} boot={boot_id} until={until_us} written={written_us} \
-         length={journal_bytes} journal={journal}"
+         length={length} journal={journal}"
     );
     let line = format!("{:016x} {text}\n", xxh3_64(text.as_bytes()));
     let mut slot = [b'\n'; SLOT_BYTES];
@@ -122,7 +126,10 @@ fn parse(slot: &[u8]) -> Option<(u64, Promise)> {
         boot_id: field("boot")?.to_owned(),
         until_us: field("until")?.parse().ok()?,
         written_us: field("written")?.parse().ok()?,
-        journal_bytes: field("length")?.parse().ok()?,
+        journal_bytes: match field("length")? {
+            LOST => None,
+            length => Some(length.parse().ok()?),
+        },
         journal: field("journal")?.to_owned(),
     };
     Some((count, promise))
@@ -138,7 +145,7 @@ mod tests {
             until_us,
             written_us: 7,
             journal: "appendonly.aof.1.incr.aof".to_owned(),
-            journal_bytes: 99,
+            journal_bytes: (until_us != 2).then_some(99),
         }
     }
 

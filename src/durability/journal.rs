@@ -296,7 +296,9 @@ impl Journal {
         let file = &self.increment.file;
         if let Err(error) = file.write_all_at(&records, self.length()) {
             // What is half written would stand between the records before and those that come.
-            file.set_len(self.length())?;
+            let length = self.length();
+            file.set_len(length)?;
+            self.increment.allocated = length;
             return Err(error);
         }
         self.head += records.len() as u64;

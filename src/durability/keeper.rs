@@ -72,8 +72,6 @@ pub(super) struct Marks {
     pub(super) unguarded: AtomicU64,
     pub(super) journal_syncs: AtomicU64,
     pub(super) horizon_syncs: AtomicU64,
-    /// Whether the horizon must be written though nothing has asked for it.
-    pub(super) is_first_promise_due: AtomicBool,
 }
 
 /// Wakes the thread.

@@ -6,13 +6,14 @@ use std::sync::atomic::Ordering;
 
 use parking_lot::Mutex;
 
-use super::horizon::Found;
+use super::Mode;
 use super::increment::{Ahead, Increment};
 use super::journal::Journal;
 use super::keeper::{Bell, Keeper, Marks};
 use super::manifest::Part;
 use super::restore::Store;
 use super::rewrite::Rewriting;
+use super::wait::{self, Ended, Wait};
 use crate::clock::{BootTime, Clock};
 use crate::config::Durability;
 use crate::error::RestoreError;
@@ -21,20 +22,12 @@ use crate::error::RestoreError;
 pub struct Loaded<'a> {
     pub(super) store: Store<'a>,
     pub(super) boot_id: Arc<str>,
-    /// The increment that is appended to, and the bytes of it that are good.
+    /// The increment that is appended to.
     pub(super) last: Part,
-    pub(super) length: u64,
-    pub(super) others_bytes: u64,
+    pub(super) ended: Ended,
     pub(super) wait: Wait,
     /// How many keys there were.
     pub keys: u64,
-}
-
-/// Why nothing is granted at first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Wait {
-    No,
-    Until(BootTime),
 }
 
 impl Loaded<'_> {
@@ -54,7 +47,7 @@ impl Loaded<'_> {
             move |error: io::Error| RestoreError::system(what, directory, &error)
         };
         let boot_id = Arc::clone(&self.boot_id);
-        let journal = Increment::open(directory, &self.last, self.length, Ahead::of(mode))
+        let journal = Increment::open(directory, &self.last, self.ended.length, Ahead::of(mode))
             .and_then(|increment| Journal::start(directory, increment, boot_id, &clock))
             .map_err(denied("take space for the journal in"))?;
         let keeper = Keeper {
@@ -62,7 +55,7 @@ impl Loaded<'_> {
             clock,
             journal: Mutex::new(journal),
             horizon: Mutex::new(self.store.horizon),
-            rewriting: Rewriting::new(self.store.manifest, stem, self.others_bytes),
+            rewriting: Rewriting::new(self.store.manifest, stem, self.ended.others_bytes),
             marks: Marks::default(),
             bell: Bell::default(),
             syncing: Mutex::default(),
@@ -77,33 +70,27 @@ impl Loaded<'_> {
             .marks
             .guard_max_us
             .store(guard_max_us, Ordering::SeqCst);
-        let is_same_boot = matches!(
-            &self.store.found,
-            Found::Promise(promise) if *promise.boot_id == *keeper.boot_id
-        );
-        match (&self.wait, &self.store.found) {
-            (Wait::Until(until), _) => {
-                let until_us = until.micros();
-                keeper
-                    .marks
-                    .loading_until_us
-                    .store(until_us, Ordering::SeqCst);
-                keeper.note_promise(until_us);
-                // Should the machine crash again meanwhile, the rest must be waited for.
-                let written = keeper.write_horizon(until_us);
-                written.map_err(denied("write the horizon in"))?;
-            }
-            (Wait::No, Found::Promise(promise)) if is_same_boot => {
-                keeper.note_promise(promise.until_us);
-            }
-            (Wait::No, _) => {
-                keeper
-                    .marks
-                    .is_first_promise_due
-                    .store(true, Ordering::SeqCst);
-                keeper.bell.ring();
-            }
+        let found = &self.store.found;
+        let (until_us, is_standing) = match self.wait {
+            // Should the machine crash again meanwhile, the rest must be waited for.
+            Wait::Until(until) => (until.micros(), false),
+            Wait::No => match wait::standing_us(found, self.ended, &keeper.boot_id) {
+                Some(until_us) if mode != Mode::Always || until_us == 0 => (until_us, true),
+                _ => (wait::renewed_us(found, &keeper.boot_id, mode), false),
+            },
+        };
+        if let Wait::Until(until) = self.wait {
+            let loading_until = &keeper.marks.loading_until_us;
+            loading_until.store(until.micros(), Ordering::SeqCst);
         }
+        if !is_standing {
+            if mode == Mode::Always {
+                keeper.sync_everything().map_err(denied("sync"))?;
+            }
+            let written = keeper.write_horizon(until_us);
+            written.map_err(denied("write the horizon in"))?;
+        }
+        keeper.note_promise(until_us);
         Ok(Arc::new(keeper))
     }
 

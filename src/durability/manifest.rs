@@ -53,6 +53,19 @@ pub fn file_name(stem: &str) -> String {
 }
 
 impl Manifest {
+    /// The list that Redis 7 makes of the one file that it had before: this is the base, under its
+    /// old name.
+    pub fn of_one_file(stem: &str) -> Manifest {
+        let base = Part {
+            name: stem.into(),
+            number: 1,
+        };
+        Manifest {
+            base: Some(base),
+            ..Manifest::default()
+        }
+    }
+
     /// Reads the manifest of `directory`; `None` if there is none.
     ///
     /// # Errors

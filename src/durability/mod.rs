@@ -32,6 +32,8 @@ mod serve;
 mod status;
 mod tail;
 pub mod transactions;
+mod upgrade;
+mod wait;
 pub mod window;
 
 pub use keeper::{Keeper, Ticket};

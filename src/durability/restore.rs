@@ -1,21 +1,25 @@
 //! The start: what the files hold goes into the keyspace, and what they do not hold any more
 //! decides how long nothing may be granted.
 
-use std::fs::{self, File};
-use std::io::{self, BufReader};
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufReader, Seek as _};
 use std::path::Path;
 use std::sync::Arc;
 
 use super::file::{AppendOnlyFile, Entry};
-use super::horizon::{Found, Horizon, Promise};
-use super::loaded::{Loaded, Wait};
+use super::horizon::{Found, Horizon};
+use super::loaded::Loaded;
 use super::lock::DirectoryLock;
 use super::manifest::{Manifest, Part};
 use super::reader::{Ending, Request};
 use super::replay::Replay;
 use super::rewrite::TEMPORARY;
 use super::ring;
-use crate::clock::{self, BootTime, Clock};
+use super::tail;
+use super::upgrade;
+use super::wait::{Case, Ended};
+use super::window::Window;
+use crate::clock::{self, Clock};
 use crate::config::Durability;
 use crate::error::{Damage, JournalError, RestoreError};
 use crate::keyspace::Keyspace;
@@ -27,13 +31,6 @@ pub struct Store<'a> {
     pub(super) manifest: Manifest,
     pub(super) horizon: Horizon,
     pub(super) found: Found,
-}
-
-/// How the reading of all files ended.
-struct Ended {
-    length: u64,
-    others_bytes: u64,
-    is_clean: bool,
 }
 
 impl<'a> Store<'a> {
@@ -55,14 +52,10 @@ impl<'a> Store<'a> {
             },
         })?;
         remove_unfinished(directory).map_err(denied("tidy up"))?;
-        let manifest =
-            Manifest::read(directory, &settings.stem).map_err(|fault| RestoreError::Files {
-                directory: directory.clone(),
-                fault,
-            })?;
+        let manifest = upgrade::manifest(directory, &settings.stem)?;
         let (horizon, found) = Horizon::open(directory).map_err(denied("open the horizon in"))?;
         Ok(Store {
-            manifest: manifest.unwrap_or_default(),
+            manifest,
             settings,
             lock,
             horizon,
@@ -81,22 +74,37 @@ impl<'a> Store<'a> {
         clock: &Clock,
         apply: &mut dyn FnMut(&Request<'_>) -> Result<(), String>,
     ) -> Result<Loaded<'a>, RestoreError> {
+        // Where boots cannot be told apart, each start counts as one.
         let boot_id: Arc<str> = clock::boot_id()
-            .unwrap_or_else(|| "unknown".to_owned())
+            .unwrap_or_else(|| format!("unknown-{}", clock.unix_micros()))
             .into();
         ring::settle(&self.settings.directory, &self.manifest, &boot_id)
             .map_err(|error| RestoreError::system("settle", &self.settings.directory, &error))?;
         let mut replay = Replay::new(keyspace, clock, apply);
-        let ended = self.read_files(&mut replay, &boot_id)?;
+        let mut ended = self.read_files(&mut replay, &boot_id)?;
         replay.end(&boot_id);
-        let (is_known, is_same_boot) = (replay.is_ours(), replay.is_of(&boot_id));
+        ended.is_ours = replay.is_ours();
+        ended.is_of_this_boot = replay.is_of(&boot_id);
         let keys = replay.keys();
         self.forget_history()?;
-        let wait = self.wait(&ended, is_known, is_same_boot, &boot_id, clock.now());
+        let case = Case {
+            found: &self.found,
+            manifest: &self.manifest,
+            ended,
+            boot_id: &boot_id,
+            now: clock.now(),
+            longest_ms: self.settings.guard_max_s.saturating_mul(1000),
+            directory: &self.settings.directory,
+        };
+        let wait = case.wait();
         let last = match self.manifest.increments().last() {
             Some(last) => last.clone(),
             None => {
                 let first = self.manifest.add_increment(&self.settings.stem);
+                // A manifest never names a file that is not there, whenever the process is killed.
+                let path = first.path(&self.settings.directory);
+                let made = OpenOptions::new().create(true).append(true).open(&path);
+                made.map_err(|error| RestoreError::system("make", &path, &error))?;
                 self.write_manifest()?;
                 first
             }
@@ -104,8 +112,7 @@ impl<'a> Store<'a> {
         Ok(Loaded {
             boot_id,
             last,
-            length: ended.length,
-            others_bytes: ended.others_bytes,
+            ended,
             wait,
             keys,
             store: self,
@@ -118,11 +125,7 @@ impl<'a> Store<'a> {
         boot_id: &str,
     ) -> Result<Ended, RestoreError> {
         let parts: Vec<Part> = self.manifest.parts().cloned().collect();
-        let mut ended = Ended {
-            length: 0,
-            others_bytes: 0,
-            is_clean: false,
-        };
+        let mut ended = Ended::default();
         for (left, part) in (1..=parts.len()).rev().zip(&parts) {
             let path = part.path(&self.settings.directory);
             let failed = |error: io::Error| RestoreError::system("read", &path, &error);
@@ -135,7 +138,7 @@ impl<'a> Store<'a> {
             let is_appended_to = self.manifest.increments().last() == Some(part);
             if is_appended_to {
                 ended.length = length;
-                ended.is_clean = replay.has_ended_in_peace();
+                ended.is_clean = ending == Ending::Clean && replay.has_ended_in_peace();
             } else {
                 ended.others_bytes += length;
             }
@@ -153,10 +156,14 @@ impl<'a> Store<'a> {
         boot_id: &str,
     ) -> Result<Option<u64>, RestoreError> {
         let shown = path.display();
+        let has_crashed = replay.is_ours() && !replay.is_of(boot_id);
+        let failed = |error: io::Error| RestoreError::system("read", path, &error);
         match ending {
             Ending::Clean => Ok(None),
             Ending::Unused { offset, .. } => Ok(Some(*offset)),
-            Ending::Truncated { offset } if is_last && self.settings.takes_truncated => {
+            Ending::Truncated { offset }
+                if (is_last || has_crashed) && self.settings.takes_truncated =>
+            {
                 tracing::warn!(
                     "{shown} ends inside of a record at offset {offset}, which is left out"
                 );
@@ -167,10 +174,9 @@ impl<'a> Store<'a> {
                 offset: *offset,
             }),
             // Pages that a crash has kept from the disk; the horizon covers what they granted.
-            Ending::Damaged {
-                offset,
-                what: Damage::Hole,
-            } if is_last && replay.is_ours() && !replay.is_of(boot_id) => {
+            Ending::Damaged { offset, what }
+                if has_crashed && is_torn(path, *offset, what).map_err(failed)? =>
+            {
                 tracing::warn!(
                     "{shown} has lost pages when the machine crashed: what is behind offset \
                      {offset} is left out"
@@ -182,60 +188,6 @@ impl<'a> Store<'a> {
                 offset: *offset,
                 what: what.clone(),
             }),
-        }
-    }
-
-    /// How long nothing may be granted.
-    fn wait(
-        &self,
-        ended: &Ended,
-        is_known: bool,
-        is_same_boot: bool,
-        boot_id: &str,
-        now: BootTime,
-    ) -> Wait {
-        let longest = now.after_millis(self.settings.guard_max_s.saturating_mul(1000));
-        match &self.found {
-            Found::Promise(promise) => {
-                let has_lost_end = self.has_lost_end(promise, ended.length);
-                if ended.is_clean && !has_lost_end {
-                    return Wait::No;
-                }
-                if promise.boot_id != boot_id {
-                    let rest_us = promise.until_us.saturating_sub(promise.written_us);
-                    return until(now.micros() + rest_us, now);
-                }
-                if is_same_boot && !has_lost_end {
-                    return Wait::No;
-                }
-                until(promise.until_us, now)
-            }
-            Found::Damaged | Found::Nothing if is_known && !is_same_boot && !ended.is_clean => {
-                tracing::warn!(
-                    "the horizon in {} is {}: nothing is granted for guard-max",
-                    self.settings.directory.display(),
-                    if self.found == Found::Nothing {
-                        "missing"
-                    } else {
-                        "damaged"
-                    },
-                );
-                Wait::Until(longest)
-            }
-            Found::Damaged | Found::Nothing => Wait::No,
-        }
-    }
-
-    /// Whether the journal was longer when the promise was made.
-    fn has_lost_end(&self, promise: &Promise, length: u64) -> bool {
-        let named = |part: &&Part| part.name.to_string_lossy() == promise.journal;
-        match self.manifest.increments().last() {
-            Some(last) if named(&last) => length < promise.journal_bytes,
-            Some(last) => {
-                let number = number_of(&promise.journal);
-                number.is_none_or(|number| number > last.number)
-            }
-            None => true,
         }
     }
 
@@ -286,26 +238,25 @@ fn read_file(
     }
 }
 
+/// Whether a page is missing where a file is damaged.
+fn is_torn(path: &Path, offset: u64, what: &Damage) -> io::Result<bool> {
+    let at = match what {
+        Damage::Hole => return Ok(true),
+        Damage::Snapshot(_) => return Ok(false),
+        Damage::Transaction { at, .. } => *at,
+        _ => offset,
+    };
+    let mut file = File::open(path)?;
+    file.seek(io::SeekFrom::Start(at))?;
+    tail::lacks_page(&mut Window::new(file), at)
+}
+
 fn refused(path: &Path, offset: u64, what: String) -> RestoreError {
     RestoreError::Request {
         path: path.to_owned(),
         offset,
         what,
     }
-}
-
-fn until(until_us: u64, now: BootTime) -> Wait {
-    if until_us > now.micros() {
-        Wait::Until(BootTime::from_micros(until_us))
-    } else {
-        Wait::No
-    }
-}
-
-/// The number in `appendonly.aof.7.incr.aof`.
-fn number_of(name: &str) -> Option<u64> {
-    let number = name.strip_suffix(".incr.aof")?.rsplit('.').next()?;
-    number.parse().ok()
 }
 
 /// A rewrite that was interrupted leaves a file that nothing names.

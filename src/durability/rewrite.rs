@@ -6,6 +6,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write as _};
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 
 use parking_lot::Mutex;
@@ -118,6 +119,12 @@ impl Rewriting {
         self.failures.fetch_add(1, Ordering::Relaxed);
         self.plan(length.saturating_mul(2));
         self.state.store(IDLE, Ordering::SeqCst);
+    }
+
+    /// The files that count.
+    pub(super) fn paths(&self, directory: &Path) -> Vec<PathBuf> {
+        let manifest = self.manifest.lock();
+        manifest.parts().map(|part| part.path(directory)).collect()
     }
 
     /// The snapshot that is being written cannot be used.
@@ -252,7 +259,7 @@ impl Keeper {
     /// Writes all keys to a file; tells its length.
     fn write_base<G>(
         &self,
-        path: &std::path::Path,
+        path: &Path,
         keyspace: &Keyspace,
         still: &impl Fn() -> G,
     ) -> io::Result<u64> {

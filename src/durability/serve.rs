@@ -3,6 +3,7 @@
 //! It sleeps until something is wanted. Only a disk that fails, and `everysec` with something to
 //! sync, let it wake by itself, once a second.
 
+use std::fs::File;
 use std::io;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -52,14 +53,14 @@ impl Keeper {
     }
 
     fn work(&self, is_sync_due: bool) -> io::Result<()> {
-        self.get_space()?;
+        // A disk without space for more still takes what is to be synced and promised: releases
+        // and reads wait for that.
+        let has_space = self.get_space();
         let backlog = self.journal.lock().backlog();
-        backlog.drain()?;
-        self.promise()?;
-        if is_sync_due {
-            self.sync()?;
-        }
-        Ok(())
+        let is_drained = backlog.drain();
+        let is_promised = self.promise();
+        let is_synced = if is_sync_due { self.sync() } else { Ok(()) };
+        has_space.and(is_drained).and(is_promised).and(is_synced)
     }
 
     fn is_unsynced(&self) -> bool {
@@ -104,13 +105,8 @@ impl Keeper {
         let wanted_us = marks.wanted_us.load(Ordering::SeqCst);
         let is_wanted = wanted_us > marks.renew_us.load(Ordering::SeqCst);
         if self.mode == Mode::Always || !is_wanted {
-            if !marks.is_first_promise_due.swap(false, Ordering::SeqCst) {
-                return Ok(());
-            }
-            let until_us = marks.promised_us.load(Ordering::SeqCst);
-            return self.write_horizon(until_us);
+            return Ok(());
         }
-        marks.is_first_promise_due.store(false, Ordering::SeqCst);
         let until_us = wanted_us + AHEAD_US;
         self.write_horizon(until_us)?;
         self.note_promise(until_us);
@@ -126,12 +122,14 @@ impl Keeper {
                 journal.length(),
             )
         };
+        let now = self.clock.now();
         let promise = Promise {
             boot_id: self.boot_id.to_string(),
             until_us,
-            written_us: self.clock.now().micros(),
+            written_us: now.micros(),
             journal,
-            journal_bytes,
+            // Who ends while it waits must wait again.
+            journal_bytes: self.loading_ms(now).is_none().then_some(journal_bytes),
         };
         self.horizon.lock().write(&promise)?;
         self.marks.horizon_syncs.fetch_add(1, Ordering::Relaxed);
@@ -150,12 +148,25 @@ impl Keeper {
         Ok(())
     }
 
+    /// Syncs the files as they are, whoever wrote them.
+    pub(super) fn sync_everything(&self) -> io::Result<()> {
+        for path in self.rewriting.paths(&self.directory) {
+            File::open(path)?.sync_all()?;
+        }
+        Ok(())
+    }
+
     /// Ends in peace: everything is on the disk, and says so.
     ///
     /// # Errors
     /// The disk does not take it.
     pub fn close(&self) -> io::Result<()> {
         self.journal.lock().close(&self.clock)?;
+        if self.marks.loading_until_us.load(Ordering::SeqCst) > 0 {
+            // The horizon may still say that the journal has lost its end.
+            let until_us = self.marks.promised_us.load(Ordering::SeqCst);
+            self.write_horizon(until_us)?;
+        }
         // It is empty.
         std::fs::remove_file(self.directory.join(super::ring::NAME))
     }

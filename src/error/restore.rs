@@ -32,6 +32,17 @@ pub enum RestoreError {
         /// What is wrong.
         fault: JournalError,
     },
+    /// There are files, and nothing says which of them count.
+    #[error(
+        "{} is there, and {manifest} beside it is missing (bring it back, or move the files away)",
+        path.display()
+    )]
+    Unlisted {
+        /// One of them.
+        path: PathBuf,
+        /// The name of the list.
+        manifest: String,
+    },
     /// A file ends inside of a record.
     #[error("{} ends inside of a record at offset {offset} (try `quintlock check-journal --fix {}`)",
         path.display(), path.display())]

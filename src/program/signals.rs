@@ -1,4 +1,4 @@
-//! The signals that end the program, and the one that does not.
+//! The signals that end the program, and those that do not.
 //!
 //! They are caught before anybody is told that it is ready, so whoever was told can stop it cleanly.
 
@@ -18,6 +18,8 @@ pub(super) struct Signals {
     interrupt: Signal,
     /// SIGHUP is caught and nothing is done: a terminal that closes ends no server.
     hangup: Signal,
+    /// SIGXFSZ is caught and nothing is done: a file that may not grow is told like a full disk.
+    file_size: Signal,
 }
 
 impl Signals {
@@ -39,6 +41,7 @@ impl Signals {
             terminate: catch(SignalKind::terminate())?,
             interrupt: catch(SignalKind::interrupt())?,
             hangup: catch(SignalKind::hangup())?,
+            file_size: catch(SignalKind::from_raw(libc::SIGXFSZ))?,
             runtime,
         })
     }
@@ -70,7 +73,7 @@ impl Signals {
     }
 
     fn exit_when_interrupted(mut self) {
-        let _hangup = self.hangup;
+        let _ignored = (self.hangup, self.file_size);
         self.runtime.block_on(self.interrupt.recv());
         tracing::warn!("You insist... exiting now.");
         process::exit(1);
