@@ -5,6 +5,7 @@ mod clients;
 mod concurrency;
 mod debug;
 mod differential;
+mod durability;
 mod endless_scripts;
 mod faults;
 mod guide;

@@ -6,7 +6,7 @@
 
 mod damage;
 mod program;
-mod real;
+pub(crate) mod real;
 mod servers;
 
 use std::path::{Path, PathBuf};

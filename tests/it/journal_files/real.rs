@@ -16,7 +16,7 @@ use crate::support::program::{Directory, free_port, run, text};
 use crate::support::service::eventually;
 
 /// The redis-server that `REAL_REDIS` names, if it is one to start.
-fn binary() -> Option<PathBuf> {
+pub(crate) fn binary() -> Option<PathBuf> {
     let named = std::env::var("REAL_REDIS").ok();
     let named = named.filter(|named| named.to_socket_addrs().is_err());
     if named.is_none() {
@@ -26,14 +26,14 @@ fn binary() -> Option<PathBuf> {
 }
 
 /// A redis-server with append-only files in a directory.
-struct Redis {
+pub(crate) struct Redis {
     child: Child,
     address: SocketAddr,
 }
 
 impl Redis {
     /// Starts it; the text of its log if it ends instead.
-    fn start(binary: &Path, directory: &Directory) -> Result<Redis, String> {
+    pub(crate) fn start(binary: &Path, directory: &Directory) -> Result<Redis, String> {
         let port = free_port();
         let mut child = Command::new(binary)
             .args(["--port", &port.to_string(), "--bind", "127.0.0.1"])
@@ -59,7 +59,7 @@ impl Redis {
         })
     }
 
-    fn connect(&self) -> Connection {
+    pub(crate) fn connect(&self) -> Connection {
         Connection::open(self.address).expect("the real server accepts")
     }
 }
