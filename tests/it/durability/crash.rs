@@ -19,7 +19,7 @@ fn crashed(durability: &str, ttl_ms: u64) -> Place {
     let server = place.start(durability, &[]);
     let mut client = connect(&server);
     assert_eq!(client.ask(&format!("SET lock token NX PX {ttl_ms}")), "+OK");
-    let copy = place.copy();
+    let copy = place.settled_copy();
     let before = records(&copy.file(FIRST));
     let grant = super::positions(&before, b"*5\r\n$3\r\nSET").remove(0);
     copy.lose_machine(FIRST, grant as u64);
@@ -246,7 +246,7 @@ fn pages_that_the_crash_has_kept_from_the_disk_are_left_out() {
             "+OK"
         );
     }
-    let copy = place.copy();
+    let copy = place.settled_copy();
     let mut bytes = fs::read(copy.file(FIRST)).expect("a journal");
     bytes[8192..12288].fill(0);
     fs::write(copy.file(FIRST), bytes).expect("it can be written");

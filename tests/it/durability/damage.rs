@@ -19,7 +19,7 @@ fn ten_keys(is_clean: bool) -> Place {
         drop(server);
         return place;
     }
-    place.copy()
+    place.settled_copy()
 }
 
 fn fails(place: &Place, more: &[&str]) -> String {

@@ -31,6 +31,7 @@ fn limit_files(running: &Running, bytes: Option<u64>) {
 fn fill(client: &mut Connection) -> usize {
     let pad = "x".repeat(64 * 1024);
     for number in 0..PADS_MAX {
+        eprint!("{number} ");
         let answer = client.call(&["SET", &format!("pad:{number}"), &pad]);
         if answer.to_string() != "+OK" {
             assert_eq!(answer.to_string(), REFUSED);
@@ -51,6 +52,7 @@ fn with_a_full_disk_locks_are_refused_released_and_read_and_all_comes_back_with_
         }
         let length = fs::metadata(place.file(FIRST)).expect("a journal").len();
         limit_files(&running, Some(length));
+        eprintln!("MODE {mode} {length}");
         let pads = fill(&mut client);
         for refused in [
             "SET new token NX PX 1000",

@@ -20,7 +20,7 @@ fn killed(mode: &str) -> Place {
     let place = Place::new();
     let server = place.start(mode, &[]);
     assert_eq!(connect(&server).ask("SET lock token NX PX 30000"), "+OK");
-    place.copy()
+    place.settled_copy()
 }
 
 /// What may be wrong with a horizon.

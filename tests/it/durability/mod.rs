@@ -36,6 +36,9 @@ const OTHER_BOOT: &str = "00000000-0000-4000-8000-000000000000";
 /// What a horizon's slot takes.
 const SLOT_BYTES: usize = 512;
 const HORIZON: &str = "quintlock.horizon";
+const RING: &str = "quintlock.ring";
+/// Records of the ring begin behind so much.
+const RING_HEADER_BYTES: usize = 64 * 1024;
 const MANIFEST: &str = "appendonly.aof.manifest";
 const FIRST: &str = "appendonly.aof.1.incr.aof";
 
@@ -72,13 +75,39 @@ impl Place {
         names
     }
 
-    /// What a kill of the server would leave now.
+    /// What a kill of the server would leave now. The ring comes first: what is taken out of it
+    /// meanwhile is in the journal, and in the copy of both.
     fn copy(&self) -> Place {
         let copy = Place::new();
         fs::create_dir(copy.file("")).expect("a new directory");
-        for name in self.names() {
+        for name in self.names().into_iter().rev() {
             fs::copy(self.file(&name), copy.file(&name)).expect("a copy");
         }
+        copy
+    }
+
+    /// The same, with all of the journal in its file: the ring has its number, and between tail and
+    /// head what the file does not have.
+    fn settled_copy(&self) -> Place {
+        let copy = self.copy();
+        let ring = fs::read(copy.file(RING)).expect("a ring");
+        let word = |index: usize| {
+            let bytes = ring[index * 8..index * 8 + 8].try_into();
+            u64::from_le_bytes(bytes.expect("a word"))
+        };
+        let place = if word(2) % 2 == 0 { 3 } else { 5 };
+        let name = format!("appendonly.aof.{}.incr.aof", word(place));
+        let (tail, head) = (word(16), word(8));
+        let records = &ring[RING_HEADER_BYTES..];
+        let left: Vec<u8> = (tail..head)
+            .map(|position| records[position as usize % records.len()])
+            .collect();
+        let mut journal = fs::read(copy.file(&name)).expect("a journal");
+        let at = (tail - word(place + 1)) as usize;
+        journal.resize(journal.len().max(at + left.len()), 0);
+        journal[at..at + left.len()].copy_from_slice(&left);
+        fs::write(copy.file(&name), journal).expect("a file can be written");
+        fs::remove_file(copy.file(RING)).expect("a ring");
         copy
     }
 
@@ -114,6 +143,9 @@ impl Place {
             let wanted = format!("boot={boot}");
             for at in positions(&bytes, wanted.as_bytes()) {
                 bytes[at + 5..at + wanted.len()].copy_from_slice(OTHER_BOOT.as_bytes());
+            }
+            if name == RING {
+                bytes[8..16].copy_from_slice(&xxh3_64(OTHER_BOOT.as_bytes()).to_le_bytes());
             }
             if name == HORIZON {
                 bytes.chunks_mut(SLOT_BYTES).for_each(sign);
