@@ -157,7 +157,8 @@ mod tests {
                 sum_ns += laps.lap_ns();
             }
             let passed_ns = system_boot_ns() - begin_ns;
-            let (least_ns, blur_ns) = (ending_ns - begun_ns, passed_ns / 1000);
+            // Two clocks that are read one after the other, on a machine with other work.
+            let (least_ns, blur_ns) = (ending_ns - begun_ns, passed_ns / 100);
             assert!(sum_ns <= passed_ns + blur_ns, "{sum_ns} of {passed_ns} ns");
             assert!(sum_ns + blur_ns >= least_ns, "{sum_ns} of {least_ns} ns");
         }

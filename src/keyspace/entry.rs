@@ -13,54 +13,13 @@ use crate::clock::BootTime;
 
 use super::apart::Apart;
 use super::arena::Arena;
+use super::payload::{Form, INLINE_BYTES, LENGTH_BITS, Payload, SIGNED_BYTES, STEP_BYTES, steps};
 use super::prefetch::prefetch;
-use super::signature::{SIGNATURE_BYTES, Signature};
+use super::signature::Signature;
 use super::wheel::{Links, NIL, Nodes, Tick};
 
-/// Bytes of key and value together that an entry holds without an allocation.
-const INLINE_BYTES: usize = 61;
-/// Bits of an inline value's length; the two above them are its [`Form`].
-const LENGTH_BITS: u32 = 6;
-const _: () = assert!(INLINE_BYTES < 1 << LENGTH_BITS);
-/// Bytes of key and value together that leave room for a signature.
-const SIGNED_BYTES: usize = INLINE_BYTES - SIGNATURE_BYTES;
-/// What entries have allocated is summed up in such steps: four bytes then count 256 GiB.
-const STEP_BYTES: usize = 64;
 const BLOCK_BITS: u32 = 6;
 const BLOCK: usize = 1 << BLOCK_BITS;
-
-/// How a value came to be, as far as its bytes do not tell: OBJECT shows it, nothing else depends
-/// on it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-pub enum Form {
-    /// A client gave it as a whole.
-    Given = 0,
-    /// COPY made it of one that was given.
-    Copied = 1,
-    /// The server wrote it as text (INCRBYFLOAT).
-    Written = 2,
-    /// A client changed a part of it (APPEND, SETRANGE).
-    Edited = 3,
-}
-
-/// What an entry holds, in one cache line.
-#[repr(align(64))]
-enum Payload {
-    /// Free; the next free entry is in the links.
-    Vacant,
-    Inline {
-        key_len: u8,
-        value_len_and_form: u8,
-        bytes: [u8; INLINE_BYTES],
-    },
-    Boxed {
-        form: Form,
-        key_len: usize,
-        bytes: Box<[u8]>,
-        signature: [u8; SIGNATURE_BYTES],
-    },
-}
 
 /// When an entry ends, and its place in the wheel.
 struct Timer {
@@ -77,93 +36,6 @@ const _: () = assert!(ENTRY_BYTES == 80);
 pub(super) struct Entry<'a> {
     payload: &'a Payload,
     timer: &'a Timer,
-}
-
-impl Payload {
-    /// Puts a key and its value in place of what is here. Short ones are written where they stay:
-    /// a whole line that was made elsewhere would have to be copied.
-    fn put(&mut self, key: &[u8], value: &[u8], form: Form) {
-        let total = key.len() + value.len();
-        if total > INLINE_BYTES {
-            *self = Payload::Boxed {
-                form,
-                key_len: key.len(),
-                bytes: [key, value].concat().into_boxed_slice(),
-                signature: Signature::NONE,
-            };
-            return;
-        }
-        *self = Payload::Inline {
-            key_len: key.len() as u8,
-            value_len_and_form: value.len() as u8 | (form as u8) << LENGTH_BITS,
-            bytes: [0; INLINE_BYTES],
-        };
-        if let Payload::Inline { bytes, .. } = self {
-            bytes[..key.len()].copy_from_slice(key);
-            bytes[key.len()..total].copy_from_slice(value);
-        }
-    }
-
-    /// How many steps of [`STEP_BYTES`] it has allocated.
-    #[inline]
-    fn steps(&self) -> u32 {
-        match self {
-            Payload::Vacant | Payload::Inline { .. } => 0,
-            Payload::Boxed { bytes, .. } => steps(bytes.len()),
-        }
-    }
-
-    /// Where a signature stands, if there is room for one here. What was just put has none.
-    fn signature_mut(&mut self) -> Option<&mut [u8; SIGNATURE_BYTES]> {
-        match self {
-            Payload::Inline {
-                key_len,
-                value_len_and_form,
-                bytes,
-            } if leaves_room(*key_len, *value_len_and_form) => bytes.last_chunk_mut(),
-            Payload::Boxed { signature, .. } => Some(signature),
-            Payload::Inline { .. } | Payload::Vacant => None,
-        }
-    }
-
-    fn signature(&self) -> Option<&[u8; SIGNATURE_BYTES]> {
-        match self {
-            Payload::Inline {
-                key_len,
-                value_len_and_form,
-                bytes,
-            } if leaves_room(*key_len, *value_len_and_form) => bytes.last_chunk(),
-            Payload::Boxed { signature, .. } => Some(signature),
-            Payload::Inline { .. } | Payload::Vacant => None,
-        }
-    }
-}
-
-/// How many steps a key and a value of so many bytes together allocate.
-#[inline]
-fn steps(total: usize) -> u32 {
-    if total > INLINE_BYTES {
-        u32::try_from(total.div_ceil(STEP_BYTES)).unwrap_or(u32::MAX)
-    } else {
-        0
-    }
-}
-
-/// Whether an inline key and value leave room for a signature.
-fn leaves_room(key_len: u8, value_len_and_form: u8) -> bool {
-    let value_len = value_len_and_form & ((1 << LENGTH_BITS) - 1);
-    usize::from(key_len) + usize::from(value_len) <= SIGNED_BYTES
-}
-
-impl Form {
-    fn from_bits(bits: u8) -> Form {
-        match bits {
-            0 => Form::Given,
-            1 => Form::Copied,
-            2 => Form::Written,
-            _ => Form::Edited,
-        }
-    }
 }
 
 impl<'a> Entry<'a> {
@@ -424,6 +296,7 @@ impl Nodes for Slab {
 mod tests {
     use super::*;
     use crate::keyspace::apart::ENTRIES_MAX;
+    use crate::keyspace::signature::SIGNATURE_BYTES;
 
     #[test]
     fn key_and_value_come_back_at_every_length_around_the_inline_limit() {

@@ -11,7 +11,7 @@ use smallvec::SmallVec;
 use crate::clock::BootTime;
 
 use super::change::Event;
-use super::entry::Form;
+use super::payload::Form;
 use super::record::{self, Changed, KeyChange, Notes};
 use super::shard::Shard;
 use super::signature::Signature;

@@ -4,7 +4,8 @@
 
 use crate::clock::BootTime;
 
-use super::entry::{ENTRY_BYTES, Entry, Form, Slab};
+use super::entry::{ENTRY_BYTES, Entry, Slab};
+use super::payload::Form;
 use super::signature::Signature;
 use super::table::{BUCKET_BYTES, Table};
 use super::wheel::{Tick, Wheel};

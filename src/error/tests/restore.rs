@@ -29,6 +29,14 @@ fn every_reason_not_to_start_from_the_files_has_its_sentence() {
              `quintlock check-journal a`)",
         ),
         (
+            RestoreError::Unlisted {
+                path: path.clone(),
+                manifest: "b.manifest".to_owned(),
+            },
+            "a/b.aof is there, and b.manifest beside it is missing (bring it back, or move the \
+             files away)",
+        ),
+        (
             RestoreError::Truncated {
                 path: path.clone(),
                 offset: 7,

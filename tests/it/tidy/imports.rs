@@ -71,6 +71,7 @@ pub(super) const ARROWS: &[(&str, &[&str])] = &[
             "config::ClientClass",
             "config::GuardedAccess",
             "contention",
+            "durability::Ticket",
             "error",
             "fault",
             "fiber",
