@@ -116,7 +116,8 @@ pub fn config_resetstat(ctx: &mut Context<'_>, _args: &[&[u8]]) -> CommandResult
 ///
 /// `SHUTDOWN [NOSAVE | SAVE] [NOW] [FORCE] [ABORT]`
 ///
-/// Nothing is kept on disk, so SAVE has nothing to write and is refused as a failed save is.
+/// No snapshots are taken, so SAVE has nothing to write and is refused as a failed save is. The
+/// journal is closed on the way out, however the server ends.
 pub fn shutdown(ctx: &mut Context<'_>, args: &[&[u8]]) -> CommandResult {
     let mut wants = Shutdown::default();
     for word in &args[1..] {

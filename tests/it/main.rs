@@ -16,6 +16,7 @@ mod limits;
 mod locks;
 mod native_and_lua;
 mod operator;
+mod persistence;
 mod readme;
 mod rewrite;
 mod scripts;
