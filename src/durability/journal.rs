@@ -16,7 +16,7 @@ use crate::clock::{BootTime, Clock, WallOffset};
 use crate::keyspace::KeyChange;
 
 /// After so many bytes the keeper's thread is asked to take them out of the ring.
-const ATTENTION_BYTES: u64 = RING_BYTES / 4;
+const ATTENTION_BYTES: u64 = RING_BYTES / 2;
 /// How often the clocks are noted while there are changes.
 const ANNOTATE_US: u64 = 1_000_000;
 
@@ -102,7 +102,7 @@ impl Journal {
         }
     }
 
-    /// Whether the keeper's thread should look: once for each quarter of the ring, and while space
+    /// Whether the keeper's thread should look: once for each half of the ring, and while space
     /// is short.
     #[inline]
     pub(super) fn wants_attention(&mut self) -> bool {
