@@ -13,7 +13,7 @@ use super::increment::{Increment, RESERVE_BYTES, Shortage};
 use super::record::{Encoder, PLAIN_BYTES_MAX, bound};
 use super::ring::{RING_BYTES, Ring};
 use crate::clock::{BootTime, Clock, WallOffset};
-use crate::keyspace::KeyChange;
+use crate::keyspace::{KeyChange, KeyState};
 
 /// After so many bytes the keeper's thread is asked to take them out of the ring.
 const ATTENTION_BYTES: u64 = RING_BYTES / 2;
@@ -44,6 +44,28 @@ pub(super) struct Journal {
 struct Group {
     records: Vec<u8>,
     count: usize,
+    has_grant: bool,
+}
+
+/// What it would mean to lose changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Keys are gone, and nothing else: they would come back.
+    Removal,
+    /// Somebody may hold something that nobody knows of.
+    Grant,
+}
+
+impl Kind {
+    #[inline]
+    pub(super) fn of(changes: &[KeyChange<'_>]) -> Kind {
+        let is_removal = |change: &KeyChange<'_>| matches!(change.state, KeyState::Gone);
+        if changes.iter().all(is_removal) {
+            Kind::Removal
+        } else {
+            Kind::Grant
+        }
+    }
 }
 
 impl Journal {
@@ -167,6 +189,7 @@ impl Journal {
         let offset = self.offset;
         let mut selected = self.selected;
         if let Some(group) = &mut self.group {
+            group.has_grant |= Kind::of(changes) == Kind::Grant;
             for change in changes.chunks(1) {
                 group.collect(bound(change), |encoder| {
                     encoder.changes(change, &mut selected, offset);
@@ -199,6 +222,9 @@ impl Journal {
     /// # Errors
     /// There is no space for it.
     pub(super) fn append_swap(&mut self, first: usize, second: usize) -> io::Result<()> {
+        if let Some(group) = &mut self.group {
+            group.has_grant = true;
+        }
         self.append_plain(|encoder| encoder.swap(first, second))
     }
 
@@ -209,12 +235,20 @@ impl Journal {
         self.group = Some(Group::default());
     }
 
+    /// What it would mean to lose what was collected.
+    pub(super) fn group_kind(&self) -> Kind {
+        match &self.group {
+            Some(group) if group.has_grant => Kind::Grant,
+            _ => Kind::Removal,
+        }
+    }
+
     /// Appends what was collected.
     ///
     /// # Errors
     /// There is no space for it.
     pub(super) fn end_group(&mut self) -> io::Result<()> {
-        let Some(Group { records, count }) = self.group.take() else {
+        let Some(Group { records, count, .. }) = self.group.take() else {
             return Ok(());
         };
         self.write(records.len() + PLAIN_BYTES_MAX, |encoder| match count {

@@ -14,7 +14,7 @@ use parking_lot::{Condvar, Mutex};
 
 use super::Mode;
 use super::horizon::Horizon;
-use super::journal::Journal;
+use super::journal::{Journal, Kind};
 use super::lock::DirectoryLock;
 use super::rewrite::Rewriting;
 use crate::clock::{BootTime, Clock};
@@ -66,8 +66,12 @@ pub(super) struct Marks {
     pub(super) guard_max_us: AtomicU64,
     /// The disk has no space, or cannot be written to.
     pub(super) is_failing: AtomicBool,
+    /// How often that has begun and ended; odd while `is_failing` is set, and only then.
+    pub(super) failure_turns: AtomicU64,
     /// Changes that could not be appended.
     pub(super) lost: AtomicU64,
+    /// Those of them that were not removals alone.
+    pub(super) lost_grants: AtomicU64,
     /// Grants that no promise covers.
     pub(super) unguarded: AtomicU64,
     pub(super) journal_syncs: AtomicU64,
@@ -172,15 +176,24 @@ impl Keeper {
         self.marks.is_failing.load(Ordering::Relaxed)
     }
 
+    /// Which failure this is. What has run between two calls that told the same was refused every
+    /// grant.
+    #[inline]
+    pub fn failing_since(&self) -> Option<u64> {
+        let turn = self.marks.failure_turns.load(Ordering::SeqCst);
+        (turn % 2 == 1).then_some(turn)
+    }
+
     /// What it does instead.
     pub fn failure(&self) -> String {
         self.failure.lock().clone()
     }
 
-    /// How many changes could not be appended.
+    /// How many changes could not be appended that a restart must not forget. Removals are none: a
+    /// lock of which the release is forgotten lives longer.
     #[inline]
-    pub fn lost(&self) -> u64 {
-        self.marks.lost.load(Ordering::Relaxed)
+    pub fn lost_grants(&self) -> u64 {
+        self.marks.lost_grants.load(Ordering::Relaxed)
     }
 
     /// `auto-aof-rewrite-percentage` and `auto-aof-rewrite-min-size`.
@@ -190,9 +203,9 @@ impl Keeper {
 
     /// Notes what has become of a change, while the journal is locked.
     #[inline]
-    fn appended(&self, journal: &mut Journal, result: io::Result<()>) {
+    fn appended(&self, journal: &mut Journal, kind: Kind, result: io::Result<()>) {
         if let Err(error) = result {
-            self.lose(&error);
+            self.lose(kind, &error);
         }
         // Nobody else writes it: the journal is locked.
         let before = self.marks.appended.load(Ordering::Relaxed);
@@ -205,8 +218,11 @@ impl Keeper {
     }
 
     #[cold]
-    fn lose(&self, error: &io::Error) {
+    fn lose(&self, kind: Kind, error: &io::Error) {
         self.marks.lost.fetch_add(1, Ordering::SeqCst);
+        if kind == Kind::Grant {
+            self.marks.lost_grants.fetch_add(1, Ordering::SeqCst);
+        }
         self.fail(error);
     }
 
@@ -214,6 +230,7 @@ impl Keeper {
     pub(super) fn fail(&self, error: &io::Error) {
         *self.failure.lock() = error.to_string();
         if !self.marks.is_failing.swap(true, Ordering::SeqCst) {
+            self.marks.failure_turns.fetch_add(1, Ordering::SeqCst);
             tracing::warn!(
                 "cannot write to {}: {error}; locks are refused until it is possible again, \
                  releases and reads go on",
@@ -271,8 +288,9 @@ impl Keeper {
 impl Drop for Group<'_> {
     fn drop(&mut self) {
         let mut journal = self.keeper.journal.lock();
+        let kind = journal.group_kind();
         let ended = journal.end_group();
-        self.keeper.appended(&mut journal, ended);
+        self.keeper.appended(&mut journal, kind, ended);
     }
 }
 
@@ -280,7 +298,7 @@ impl Recorder for Arc<Keeper> {
     fn changed(&self, changes: &[KeyChange<'_>], now: BootTime) {
         let mut journal = self.journal.lock();
         let result = journal.append(changes, now, &self.clock);
-        self.appended(&mut journal, result);
+        self.appended(&mut journal, Kind::of(changes), result);
         drop(journal);
         for change in changes {
             match change.state {
@@ -295,7 +313,7 @@ impl Recorder for Arc<Keeper> {
     fn flushed(&self, database: usize) {
         let mut journal = self.journal.lock();
         let result = journal.append_flush(database);
-        self.appended(&mut journal, result);
+        self.appended(&mut journal, Kind::Removal, result);
     }
 
     fn swapped(&self, first: usize, second: usize) {
@@ -303,7 +321,7 @@ impl Recorder for Arc<Keeper> {
         // A snapshot with some databases from before and some from after is none.
         self.rewriting.spoil();
         let result = journal.append_swap(first, second);
-        self.appended(&mut journal, result);
+        self.appended(&mut journal, Kind::Grant, result);
     }
 }
 

@@ -32,7 +32,7 @@ impl Keeper {
             horizon_syncs: marks.horizon_syncs.load(Ordering::Relaxed),
             journal_syncs: marks.journal_syncs.load(Ordering::Relaxed),
             unguarded: marks.unguarded.load(Ordering::Relaxed),
-            lost: self.lost(),
+            lost: marks.lost.load(Ordering::Relaxed),
             is_unsynced: marks.appended.load(Ordering::SeqCst)
                 > marks.synced.load(Ordering::SeqCst),
         }

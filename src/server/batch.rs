@@ -46,9 +46,11 @@ type Ran = (Box<Session>, Outcome);
 impl<S> Connection<S> {
     /// Runs the requests in `bytes`; replies go to `out`. Tells how many bytes are done with.
     pub(super) fn run(&mut self, bytes: &[u8], parser: &mut Parser, out: &mut Vec<u8>) -> usize {
-        let lost = self.lost();
+        let lost = self.lost_grants();
+        let failing_since = self.failing_since();
         let done = self.run_requests(bytes, parser, out);
-        if self.lost() != lost {
+        self.grants_nothing = failing_since.is_some() && failing_since == self.failing_since();
+        if self.lost_grants() != lost {
             // What a full disk did not take must not look granted.
             out.clear();
             self.state = State::Closed;
@@ -56,9 +58,17 @@ impl<S> Connection<S> {
         done
     }
 
-    /// How many changes the journal could not take.
-    fn lost(&self) -> u64 {
-        self.instance.keeper.get().map_or(0, |keeper| keeper.lost())
+    /// Which of the disk's failures is going on.
+    fn failing_since(&self) -> Option<u64> {
+        self.instance.keeper.get()?.failing_since()
+    }
+
+    /// How many grants the journal could not take.
+    fn lost_grants(&self) -> u64 {
+        self.instance
+            .keeper
+            .get()
+            .map_or(0, |keeper| keeper.lost_grants())
     }
 
     fn run_requests(&mut self, bytes: &[u8], parser: &mut Parser, out: &mut Vec<u8>) -> usize {

@@ -67,9 +67,15 @@ impl Scratch {
 }
 
 impl<S> Connection<S> {
-    /// Replies that come `now` may have to wait until what they tell of is on the disk.
+    /// Replies that come `now` may have to wait until what they tell of is on the disk. While the
+    /// disk fails, releases and reads wait for nothing.
     pub(super) fn hold_until_kept(&mut self, now: bool) {
-        let keeper = self.instance.keeper.get().filter(|_| now);
+        let grants_nothing = std::mem::take(&mut self.grants_nothing);
+        let keeper = self
+            .instance
+            .keeper
+            .get()
+            .filter(|_| now && !grants_nothing);
         if let Some(ticket) = keeper.and_then(|keeper| keeper.ticket()) {
             self.unsent.get_or_insert_default().ticket = Some(ticket);
         }

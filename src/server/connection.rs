@@ -48,6 +48,8 @@ pub struct Connection<S> {
     unrun: Option<Box<Unrun>>,
     pub(super) unsent: Option<Box<Unsent>>,
     pub(super) state: State,
+    /// What ran last was refused every grant, so its replies tell of nothing to be kept.
+    pub(super) grants_nothing: bool,
     /// Dropped last: whoever waits for it may then forget the instance.
     _guard: TaskGuard,
 }
@@ -164,6 +166,7 @@ impl<S: Socket> Connection<S> {
             unrun: None,
             unsent: None,
             state: State::Reading,
+            grants_nothing: false,
             _guard: guard,
         }
     }
