@@ -404,7 +404,7 @@ mod tests {
     /// 96 bytes of its own up to a multiple of 128.
     #[test]
     fn an_idle_connection_is_small() {
-        assert!(size_of::<Connection<tokio::net::TcpStream>>() <= 104);
+        assert!(size_of::<Connection<tokio::net::TcpStream>>() <= 112);
         assert!(size_of::<Session>() <= 88);
         assert!(size_of::<Client>() <= 136);
     }
