@@ -303,7 +303,7 @@ fn random_keys_are_alive_and_all_have_their_turn() {
         set(&keyspace, key.as_bytes(), b"v", expiry, at(0));
     }
     let mut drawn = HashMap::new();
-    for _ in 0..4000 {
+    for _ in 0..16_000 {
         let key = keyspace.random_key(0, at(10)).expect("a key is alive");
         let number: u64 = String::from_utf8_lossy(&key).parse().expect("a number");
         assert!(number < 20, "{number} is dead");
