@@ -39,7 +39,7 @@ pub struct Keeper {
     /// Held by whoever syncs, so that a rewrite does not take the file away meanwhile.
     pub(super) syncing: Mutex<()>,
     pub(super) waiters: Mutex<Vec<Waker>>,
-    /// What the disk did last.
+    /// What the disk did last. Held by whoever says that it fails, or does not any more.
     pub(super) failure: Mutex<String>,
     /// Locked for as long as this server runs.
     pub(super) _lock: DirectoryLock,
@@ -228,7 +228,8 @@ impl Keeper {
 
     /// Notes that the disk does not do what it should.
     pub(super) fn fail(&self, error: &io::Error) {
-        *self.failure.lock() = error.to_string();
+        let mut failure = self.failure.lock();
+        *failure = error.to_string();
         if !self.marks.is_failing.swap(true, Ordering::SeqCst) {
             self.marks.failure_turns.fetch_add(1, Ordering::SeqCst);
             tracing::warn!(

@@ -76,6 +76,7 @@ impl Keeper {
                 self.rewriting.ask();
                 return;
             }
+            let _failure = self.failure.lock();
             self.marks.failure_turns.fetch_add(1, Ordering::SeqCst);
             self.marks.is_failing.store(false, Ordering::SeqCst);
             tracing::warn!(
