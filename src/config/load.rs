@@ -176,9 +176,15 @@ impl Draft {
 
     /// `durability` wins over the two settings of Redis, which show what it means.
     fn settle_durability(&mut self) {
-        let slots = ["durability", "appendonly", "appendfsync"]
+        let slots = ["durability", "appendonly", "appendfsync", "io-threads"]
             .map(|name| setting::find(name.as_bytes()).map(|(slot, ..)| slot.0));
-        let [Some(durability), Some(appendonly), Some(appendfsync)] = slots else {
+        let [
+            Some(durability),
+            Some(appendonly),
+            Some(appendfsync),
+            Some(threads),
+        ] = slots
+        else {
             return;
         };
         let table = Table(&self.values);
@@ -192,6 +198,10 @@ impl Draft {
         self.values[appendonly] = Value::Switch(mode != DurabilityMode::None);
         if let Some(word) = mode.appendfsync() {
             self.values[appendfsync] = Value::Choices(vec![word]);
+        }
+        if mode == DurabilityMode::Always && self.given[threads].is_none() {
+            // One sync for all that wait is what makes it quick; each thread has its own.
+            self.values[threads] = Value::Integer(1);
         }
     }
 

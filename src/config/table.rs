@@ -190,7 +190,9 @@ pub(super) const HONOURED: &[Setting] = &[
         Kind::Integer { min: 1, max: 128 },
         "1",
         AtStart,
-        Honoured("worker threads; our own default is one for each core"),
+        Honoured(
+            "worker threads; our own default is one for each core, and one with `durability always`",
+        ),
     )
     .preset(Preset::Cores),
     Setting::new(

@@ -120,7 +120,6 @@ impl Keeper {
                 if appended <= self.marks.synced.load(Ordering::SeqCst) {
                     return None;
                 }
-                self.bell.ring();
                 Some(Ticket::Synced(appended))
             }
             Mode::None => None,
@@ -143,6 +142,17 @@ impl Keeper {
         self.waiters.lock().push(waker.clone());
         // What was reached before the waker stood there has woken nobody.
         self.is_reached(ticket)
+    }
+
+    /// Syncs for a ticket on the thread that waits for it: with `always` that is quicker than to wake
+    /// another thread, and one sync is enough for all that have run before. Tells whether the ticket is
+    /// reached; if not, the disk fails, and `waker` is woken when it does not any more.
+    pub fn sync_for(&self, ticket: Ticket, waker: &Waker) -> bool {
+        if let Err(error) = self.sync() {
+            self.fail(&error);
+            self.bell.ring();
+        }
+        self.poll(ticket, waker)
     }
 
     pub(super) fn wake_waiters(&self) {

@@ -4,9 +4,11 @@
 //! part, and what the socket did not take, is the connection's own until the rest follows.
 
 use std::cell::RefCell;
+use std::sync::Arc;
+use std::task::Context as Task;
 
 use crate::client::Backlog;
-use crate::durability::Ticket;
+use crate::durability::{Keeper, Ticket};
 use crate::resp::request::Parser;
 use crate::server::connection::Connection;
 use crate::server::late::Late;
@@ -33,9 +35,34 @@ pub(super) struct Unsent {
     pub(super) backlog: Backlog,
     /// What must be on the disk before they are sent.
     pub(super) ticket: Option<Ticket>,
+    /// Whether the thread's other connections have had their turn since the ticket was taken.
+    has_given_way: bool,
 }
 
 impl Unsent {
+    /// Whether all that the replies tell of is on the disk, as far as it must be.
+    pub(super) fn is_kept(&mut self, keeper: Option<&Arc<Keeper>>, task: &Task<'_>) -> bool {
+        let (Some(ticket), Some(keeper)) = (self.ticket, keeper) else {
+            return true;
+        };
+        let is_kept = match ticket {
+            Ticket::Promised(_) => keeper.poll(ticket, task.waker()),
+            Ticket::Synced(_) if keeper.is_reached(ticket) => true,
+            // What the others run in their turn is synced with this.
+            Ticket::Synced(_) if !self.has_given_way => {
+                self.has_given_way = true;
+                task.waker().wake_by_ref();
+                false
+            }
+            Ticket::Synced(_) => keeper.sync_for(ticket, task.waker()),
+        };
+        if is_kept {
+            self.ticket = None;
+            self.has_given_way = false;
+        }
+        is_kept
+    }
+
     /// Where further replies go.
     pub(super) fn end(&mut self) -> &mut Vec<u8> {
         self.late.end().unwrap_or(&mut self.bytes)

@@ -358,11 +358,8 @@ impl<S: Socket> Connection<S> {
         let Some(unsent) = &mut self.unsent else {
             return Poll::Ready(Ok(()));
         };
-        if let (Some(ticket), Some(keeper)) = (unsent.ticket, self.instance.keeper.get()) {
-            if !keeper.poll(ticket, task.waker()) {
-                return Poll::Pending;
-            }
-            unsent.ticket = None;
+        if !unsent.is_kept(self.instance.keeper.get(), task) {
+            return Poll::Pending;
         }
         let more = unsent.late.release(&self.instance, &mut unsent.bytes, task);
         let mut sent = 0;

@@ -228,6 +228,14 @@ fn what_a_start_has_settled_may_be_set_to_itself_alone() {
 }
 
 #[test]
+fn always_has_one_thread_unless_it_is_given_more() {
+    let threads = |text| load_text(text).unwrap().config.settings.io_threads;
+    assert_eq!(threads("durability always\n"), 1);
+    assert_eq!(threads("appendonly yes\nappendfsync always\n"), 1);
+    assert_eq!(threads("durability always\nio-threads 3\n"), 3);
+}
+
+#[test]
 fn what_follows_from_durability_is_not_written_into_a_file() {
     let config = load_text("").unwrap().config;
     assert_eq!(shown(&config, "appendonly"), "yes");
