@@ -10,7 +10,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::increment::{Increment, RESERVE_BYTES, Shortage};
-use super::record::{Encoder, PLAIN_BYTES_MAX, bound};
+use super::record::{Encoder, PLAIN_BYTES_MAX, bound, encode_behind};
 use super::ring::{RING_BYTES, Ring};
 use crate::clock::{BootTime, Clock, WallOffset};
 use crate::keyspace::{KeyChange, KeyState};
@@ -322,11 +322,8 @@ impl Journal {
         bound: usize,
         encode: impl FnOnce(&mut Encoder<'_>),
     ) -> io::Result<()> {
-        let mut records = vec![0; bound];
-        let mut encoder = Encoder::new(&mut records);
-        encode(&mut encoder);
-        let length = encoder.finish();
-        records.truncate(length);
+        let mut records = Vec::new();
+        encode_behind(&mut records, bound, encode);
         let file = &self.increment.file;
         if let Err(error) = file.write_all_at(&records, self.length()) {
             // What is half written would stand between the records before and those that come.
@@ -345,12 +342,7 @@ impl Journal {
 impl Group {
     /// Adds what `encode` writes, at most `bound` bytes.
     fn collect(&mut self, bound: usize, encode: impl FnOnce(&mut Encoder<'_>)) {
-        let start = self.records.len();
-        self.records.resize(start + bound, 0);
-        let mut encoder = Encoder::new(&mut self.records[start..]);
-        encode(&mut encoder);
-        let length = encoder.finish();
-        self.records.truncate(start + length);
+        encode_behind(&mut self.records, bound, encode);
         self.count += 1;
     }
 }

@@ -2,12 +2,12 @@
 //!
 //! Commands tell it of changes under the locks of their shards; one thread of its own
 //! ([`Keeper::serve`]) gets space, syncs and promises. A reply whose grant outruns the promise, or
-//! that must be on the disk first, waits for a [`Ticket`].
+//! that must be on the disk first, waits for a [`Ticket`]; with `always` who waits syncs itself.
 
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Waker;
 
 use parking_lot::{Condvar, Mutex};
@@ -64,9 +64,8 @@ pub(super) struct Marks {
     pub(super) loading_until_us: AtomicU64,
     /// The longest lock that a promise is made for, in microseconds.
     pub(super) guard_max_us: AtomicU64,
-    /// The disk has no space, or cannot be written to.
-    pub(super) is_failing: AtomicBool,
-    /// How often that has begun and ended; odd while `is_failing` is set, and only then.
+    /// How often the disk has begun to fail, for it has no space or cannot be written to, and how
+    /// often that has ended: it fails while this is odd.
     pub(super) failure_turns: AtomicU64,
     /// Changes that could not be appended.
     pub(super) lost: AtomicU64,
@@ -117,10 +116,8 @@ impl Keeper {
             }
             Mode::Always => {
                 let appended = self.marks.appended.load(Ordering::SeqCst);
-                if appended <= self.marks.synced.load(Ordering::SeqCst) {
-                    return None;
-                }
-                Some(Ticket::Synced(appended))
+                let synced = self.marks.synced.load(Ordering::SeqCst);
+                (appended > synced).then_some(Ticket::Synced(appended))
             }
             Mode::None => None,
         }
@@ -183,7 +180,7 @@ impl Keeper {
     /// Whether the disk does not do what it should.
     #[inline]
     pub fn is_failing(&self) -> bool {
-        self.marks.is_failing.load(Ordering::Relaxed)
+        self.failing_since().is_some()
     }
 
     /// Which failure this is. What has run between two calls that told the same was refused every
@@ -240,7 +237,7 @@ impl Keeper {
     pub(super) fn fail(&self, error: &io::Error) {
         let mut failure = self.failure.lock();
         *failure = error.to_string();
-        if !self.marks.is_failing.swap(true, Ordering::SeqCst) {
+        if !self.is_failing() {
             self.marks.failure_turns.fetch_add(1, Ordering::SeqCst);
             tracing::warn!(
                 "cannot write to {}: {error}; locks are refused until it is possible again, \

@@ -26,6 +26,20 @@ pub(super) fn bound(changes: &[KeyChange<'_>]) -> usize {
 /// Bytes enough for a record without a key.
 pub(super) const PLAIN_BYTES_MAX: usize = 256;
 
+/// Adds what `encode` writes, at most `bound` bytes, to the end of `records`.
+pub(super) fn encode_behind(
+    records: &mut Vec<u8>,
+    bound: usize,
+    encode: impl FnOnce(&mut Encoder<'_>),
+) {
+    let start = records.len();
+    records.resize(start + bound, 0);
+    let mut encoder = Encoder::new(&mut records[start..]);
+    encode(&mut encoder);
+    let length = encoder.finish();
+    records.truncate(start + length);
+}
+
 /// Writes records into space that is large enough for them.
 pub(super) struct Encoder<'a> {
     space: &'a mut [u8],

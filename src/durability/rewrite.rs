@@ -15,7 +15,7 @@ use super::increment::{Ahead, Increment};
 use super::journal::annotation;
 use super::keeper::Keeper;
 use super::manifest::{BaseFormat, Manifest};
-use super::record::{Encoder, PLAIN_BYTES_MAX, bound};
+use super::record::{bound, encode_behind};
 use crate::clock::WallOffset;
 use crate::error::JournalError;
 use crate::keyspace::{Cursor, KeyChange, KeyState, Keyspace, Walked};
@@ -332,10 +332,7 @@ fn encode(
         state: KeyState::Set(walked.value, walked.deadline),
     };
     let changes = std::slice::from_ref(&change);
-    let start = records.len();
-    records.resize(start + bound(changes) + PLAIN_BYTES_MAX, 0);
-    let mut encoder = Encoder::new(&mut records[start..]);
-    encoder.changes(changes, selected, offset);
-    let length = encoder.finish();
-    records.truncate(start + length);
+    encode_behind(records, bound(changes), |encoder| {
+        encoder.changes(changes, selected, offset);
+    });
 }

@@ -38,7 +38,7 @@ impl Keeper {
             if self.rewriting.is_due(length) && self.rewriting.begin() && !start_rewrite() {
                 self.rewriting.give_up(length);
             }
-            rest = if self.marks.is_failing.load(Ordering::SeqCst) {
+            rest = if self.is_failing() {
                 Some(SECOND)
             } else {
                 self.is_unsynced()
@@ -71,14 +71,13 @@ impl Keeper {
 
     /// The disk does what it should again. What could not be appended is written with all else.
     fn recover(&self) {
-        if self.marks.is_failing.load(Ordering::SeqCst) {
+        if self.is_failing() {
             if self.marks.lost.load(Ordering::SeqCst) > self.rewriting.lost_before() {
                 self.rewriting.ask();
                 return;
             }
             let _failure = self.failure.lock();
             self.marks.failure_turns.fetch_add(1, Ordering::SeqCst);
-            self.marks.is_failing.store(false, Ordering::SeqCst);
             tracing::warn!(
                 "{} can be written to again, locks are granted as before",
                 self.directory.display()

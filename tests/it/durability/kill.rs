@@ -140,3 +140,23 @@ fn a_server_that_keeps_nothing_leaves_nothing_behind() {
     let (_running, address) = start(&place, "none");
     assert_eq!(open(address).ask("GET lock"), "$-1");
 }
+
+#[test]
+fn an_instance_that_crashes_on_demand_leaves_what_a_kill_leaves() {
+    for mode in MODES {
+        let place = Place::new();
+        let server = place.start(mode, &[]);
+        let mut client = open(server.address());
+        assert_eq!(client.ask("SET lock token NX PX 600000"), "+OK");
+        server.fault(quintlock::Fault::Crash);
+        drop(server);
+        assert!(place.file("quintlock.ring").exists(), "{mode}");
+        let again = place.start(mode, &[]);
+        assert_eq!(open(again.address()).ask("GET lock"), "$\"token\"");
+        drop(again);
+        // Only the second one has ended in peace.
+        assert!(!place.file("quintlock.ring").exists(), "{mode}");
+        let ends = super::positions(&fs::read(place.file(FIRST)).expect("a journal"), b"#QL:end");
+        assert_eq!(ends.len(), 1, "{mode}");
+    }
+}
