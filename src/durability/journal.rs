@@ -372,12 +372,11 @@ impl Backlog {
         })
     }
 
-    /// The same, and syncs it.
+    /// Syncs the file, which was drained to.
     ///
     /// # Errors
     /// The disk does not take it.
     pub(super) fn sync(&self) -> io::Result<()> {
-        self.drain()?;
         self.file.sync_data()
     }
 }

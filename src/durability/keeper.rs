@@ -71,6 +71,9 @@ pub(super) struct Marks {
     pub(super) lost: AtomicU64,
     /// Those of them that were not removals alone.
     pub(super) lost_grants: AtomicU64,
+    /// Syncs of the journal that failed. The system may have dropped what they were to write, and
+    /// says so once: the next sync would succeed without it.
+    pub(super) failed_syncs: AtomicU64,
     /// Grants that no promise covers.
     pub(super) unguarded: AtomicU64,
     pub(super) journal_syncs: AtomicU64,

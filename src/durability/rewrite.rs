@@ -41,6 +41,7 @@ pub(super) struct Rewriting {
     min_bytes: AtomicU64,
     is_spoiled: AtomicBool,
     lost_before: AtomicU64,
+    mended_syncs: AtomicU64,
     rewrites: AtomicU64,
     failures: AtomicU64,
     started_us: AtomicU64,
@@ -64,6 +65,7 @@ impl Rewriting {
             min_bytes: AtomicU64::new(0),
             is_spoiled: AtomicBool::new(false),
             lost_before: AtomicU64::new(0),
+            mended_syncs: AtomicU64::new(0),
             rewrites: AtomicU64::new(0),
             failures: AtomicU64::new(0),
             started_us: AtomicU64::new(0),
@@ -132,6 +134,11 @@ impl Rewriting {
         self.is_spoiled.store(true, Ordering::SeqCst);
     }
 
+    /// What so many failed syncs were to write is on the disk all the same.
+    pub(super) fn mended_syncs(&self) -> u64 {
+        self.mended_syncs.load(Ordering::SeqCst)
+    }
+
     /// Of so many lost changes the files know all the same.
     pub(super) fn lost_before(&self) -> u64 {
         self.lost_before.load(Ordering::SeqCst)
@@ -164,6 +171,7 @@ impl Keeper {
     /// what it returns lives: a snapshot has all of a script or nothing.
     pub fn rewrite<G>(&self, keyspace: &Keyspace, still: impl Fn() -> G) {
         let lost = self.marks.lost.load(Ordering::SeqCst);
+        let failed_syncs = self.marks.failed_syncs.load(Ordering::SeqCst);
         let rewriting = &self.rewriting;
         let started_us = self.clock.now().micros();
         rewriting.started_us.store(started_us, Ordering::Relaxed);
@@ -176,6 +184,7 @@ impl Keeper {
         match written {
             Ok(()) => {
                 rewriting.lost_before.store(lost, Ordering::SeqCst);
+                rewriting.mended_syncs.store(failed_syncs, Ordering::SeqCst);
                 rewriting.rewrites.fetch_add(1, Ordering::Relaxed);
                 rewriting.failures.store(0, Ordering::Relaxed);
                 rewriting.plan(0);

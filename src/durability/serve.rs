@@ -137,15 +137,27 @@ impl Keeper {
         Ok(())
     }
 
-    /// Syncs what was appended so far.
+    /// Syncs what was appended so far. After a sync that failed none counts until the journal is
+    /// written anew.
     pub(super) fn sync(&self) -> io::Result<()> {
         let _syncing = self.syncing.lock();
         let backlog = self.journal.lock().backlog();
-        if backlog.head > self.marks.synced.load(Ordering::SeqCst) {
-            backlog.sync()?;
-            self.marks.synced.store(backlog.head, Ordering::SeqCst);
-            self.marks.journal_syncs.fetch_add(1, Ordering::Relaxed);
+        if backlog.head <= self.marks.synced.load(Ordering::SeqCst) {
+            return Ok(());
         }
+        backlog.drain()?;
+        if self.marks.failed_syncs.load(Ordering::SeqCst) > self.rewriting.mended_syncs() {
+            self.rewriting.ask();
+            let text = "a sync has failed, and the journal is not written anew yet";
+            return Err(io::Error::other(text));
+        }
+        if let Err(error) = backlog.sync() {
+            self.marks.failed_syncs.fetch_add(1, Ordering::SeqCst);
+            self.rewriting.ask();
+            return Err(error);
+        }
+        self.marks.synced.store(backlog.head, Ordering::SeqCst);
+        self.marks.journal_syncs.fetch_add(1, Ordering::Relaxed);
         Ok(())
     }
 
@@ -170,5 +182,54 @@ impl Keeper {
         }
         // It is empty.
         std::fs::remove_file(self.directory.join(super::ring::NAME))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::clock::Clock;
+    use crate::config::Config;
+    use crate::durability::Store;
+    use crate::durability::reader::Request;
+    use crate::keyspace::{Change, Event, Expiry, Keyspace, Observer};
+
+    struct Deaf;
+
+    impl Observer for Deaf {
+        fn changed(&self, _: Change<'_>) {}
+    }
+
+    #[test]
+    fn after_a_failed_sync_none_counts_until_all_is_written_anew() {
+        let place = tempfile::tempdir().unwrap();
+        let words = ["--durability", "always", "--dir"].map(Into::into);
+        let words = [&words[..], &[place.path().into()]].concat();
+        let loaded = Config::load(&words, &mut std::io::empty()).unwrap();
+        let keyspace = Keyspace::new(1, Box::new(Deaf));
+        let clock = Arc::new(Clock::manual());
+        let mut apply = |_: &Request<'_>| Ok(());
+        let store = Store::open(&loaded.config.settings.durability).unwrap();
+        let files = store.load(&keyspace, &clock, &mut apply).unwrap();
+        let keeper = files.start(Arc::clone(&clock)).unwrap();
+        keyspace.record_to(Box::new(Arc::clone(&keeper)));
+        let set = |key: &[u8]| {
+            let mut guard = keyspace.key(0, key, clock.now());
+            guard.set(b"token", Expiry::Never, Event::Set);
+        };
+        set(b"synced");
+        keeper.sync().unwrap();
+        set(b"dropped");
+        let ticket = keeper.ticket().unwrap();
+        keeper.marks.failed_syncs.fetch_add(1, Ordering::SeqCst);
+        assert!(keeper.sync().is_err() && keeper.sync().is_err());
+        assert!(!keeper.is_reached(ticket));
+        assert!(keeper.rewriting.is_due(0), "a rewrite was asked for");
+        assert!(keeper.rewriting.begin());
+        keeper.rewrite(&keyspace, || ());
+        keeper.sync().unwrap();
+        assert!(keeper.is_reached(ticket));
     }
 }
