@@ -18,7 +18,7 @@ pub const LOCK_FILE: &str = "lock";
 /// The right to change an append-only directory, until it is dropped.
 #[derive(Debug)]
 pub struct DirectoryLock {
-    _file: File,
+    file: File,
 }
 
 impl DirectoryLock {
@@ -53,12 +53,37 @@ impl DirectoryLock {
     }
 }
 
+impl Drop for DirectoryLock {
+    /// Closing the file is not enough: a process that was forked meanwhile has it too, until it is
+    /// another program.
+    fn drop(&mut self) {
+        let unlocked = flock(&self.file, FlockOperation::Unlock);
+        debug_assert!(unlocked.is_ok(), "what was locked can be unlocked");
+    }
+}
+
 fn lock(file: File, path: PathBuf) -> Result<DirectoryLock, JournalError> {
     match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => Ok(DirectoryLock { _file: file }),
+        Ok(()) => Ok(DirectoryLock { file }),
         Err(Errno::WOULDBLOCK) => Err(JournalError::Locked {
             path: path.display().to_string(),
         }),
         Err(error) => Err(JournalError::system("lock", &path, &io::Error::from(error))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lock_that_was_let_go_is_free_even_if_a_forked_process_has_the_file() {
+        let place = tempfile::tempdir().unwrap();
+        let first = DirectoryLock::take(place.path()).unwrap();
+        assert!(DirectoryLock::take(place.path()).is_err());
+        let in_the_fork = first.file.try_clone().unwrap();
+        drop(first);
+        assert!(DirectoryLock::take(place.path()).is_ok());
+        drop(in_the_fork);
     }
 }
