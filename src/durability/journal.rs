@@ -1,36 +1,24 @@
-//! What changes are appended to, in the order of execution: a ring, and behind it a file.
-//!
-//! Nothing here waits for the disk but a change that is larger than the ring, or that finds it full.
+//! What changes are appended to, in the order of execution: requests that tell of them, the clocks by
+//! which their deadlines are meant, and the databases they are in.
 
-use std::ffi::OsStr;
 use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::increment::{Increment, RESERVE_BYTES, Shortage};
-use super::record::{Encoder, PLAIN_BYTES_MAX, bound, encode_behind};
-use super::ring::{RING_BYTES, Ring};
+use super::frames::Set;
+use super::increment::Increment;
+use super::record::{Encoder, PLAIN_BYTES_MAX, bound, bound_of_all, encode_behind};
+use super::writer::Writer;
 use crate::clock::{BootTime, Clock, WallOffset};
 use crate::keyspace::{KeyChange, KeyState};
 
-/// After so many bytes the keeper's thread is asked to take them out of the ring.
-const ATTENTION_BYTES: u64 = RING_BYTES / 2;
 /// How often the clocks are noted while there are changes.
 const ANNOTATE_US: u64 = 1_000_000;
 
 /// See the module's text.
 pub(super) struct Journal {
-    ring: Arc<Ring>,
-    increment: Increment,
-    /// The position at which the increment begins.
-    origin: u64,
-    head: u64,
-    /// Up to here there is room in the ring.
-    limit: u64,
-    /// From here on the keeper's thread should be asked for attention.
-    attention_at: u64,
+    pub(super) writer: Writer,
     /// The database of the records so far.
     selected: Option<usize>,
     boot_id: Arc<str>,
@@ -79,16 +67,10 @@ impl Journal {
         boot_id: Arc<str>,
         clock: &Clock,
     ) -> io::Result<Journal> {
-        let head = increment.length;
-        let ring = Ring::create(directory, &boot_id, increment.number, head)?;
+        let writer = Writer::new(directory, increment, &boot_id)?;
         let (now, unix_us) = clock.boot_and_unix_micros();
         let mut journal = Journal {
-            ring: Arc::new(ring),
-            increment,
-            origin: 0,
-            head,
-            limit: head + RING_BYTES,
-            attention_at: head + ATTENTION_BYTES,
+            writer,
             selected: None,
             boot_id,
             annotated_us: 0,
@@ -97,58 +79,6 @@ impl Journal {
         };
         journal.annotate(clock)?;
         Ok(journal)
-    }
-
-    /// The name of the file in its directory.
-    pub(super) fn name(&self) -> &OsStr {
-        &self.increment.name
-    }
-
-    /// Bytes of records in the present file.
-    pub(super) fn length(&self) -> u64 {
-        self.head - self.origin
-    }
-
-    /// Where the last record ends: bytes of this file and those before it, since the start.
-    pub(super) fn head(&self) -> u64 {
-        self.head
-    }
-
-    /// What the file does not have yet.
-    pub(super) fn backlog(&self) -> Backlog {
-        Backlog {
-            ring: Arc::clone(&self.ring),
-            file: Arc::clone(&self.increment.file),
-            origin: self.origin,
-            head: self.head,
-        }
-    }
-
-    /// Whether the keeper's thread should look: once for each half of the ring, and while space
-    /// is short.
-    #[inline]
-    pub(super) fn wants_attention(&mut self) -> bool {
-        if self.head >= self.attention_at {
-            self.attention_at = self.head + ATTENTION_BYTES;
-            return true;
-        }
-        self.is_short()
-    }
-
-    /// Whether space should be allocated now.
-    #[inline]
-    pub(super) fn is_short(&self) -> bool {
-        self.length() + RESERVE_BYTES > self.increment.allocated
-    }
-
-    /// What is needed to get more space.
-    pub(super) fn shortage(&self) -> Shortage {
-        self.increment.shortage(self.length())
-    }
-
-    /// Notes that the file has been given space up to `allocated`.
-    pub(super) fn note_allocated(&mut self, file: &Arc<File>, allocated: u64) {
-        self.increment.note_allocated(file, allocated);
     }
 
     /// Goes on in another file; gives back the old one, which has all before, and its length.
@@ -160,16 +90,12 @@ impl Journal {
         increment: Increment,
         clock: &Clock,
     ) -> io::Result<(Arc<File>, u64)> {
-        self.backlog().drain()?;
-        let length = self.length();
-        let old = std::mem::replace(&mut self.increment, increment);
-        self.origin = self.head;
-        self.ring.move_to(self.increment.number, self.origin);
+        let old = self.writer.move_to(increment)?;
         if self.group.is_none() {
             self.selected = None;
         }
         self.annotate(clock)?;
-        Ok((old.file, length))
+        Ok(old)
     }
 
     /// Appends changes that were made as one.
@@ -183,24 +109,86 @@ impl Journal {
         now: BootTime,
         clock: &Clock,
     ) -> io::Result<()> {
-        if now.micros().saturating_sub(self.annotated_us) >= ANNOTATE_US && self.group.is_none() {
-            self.annotate(clock)?;
+        match changes {
+            [change] if self.group.is_none() => self.append_one(change, now, clock),
+            _ => self.append_all(changes, now, clock),
+        }
+    }
+
+    #[inline]
+    fn append_one(
+        &mut self,
+        change: &KeyChange<'_>,
+        now: BootTime,
+        clock: &Clock,
+    ) -> io::Result<()> {
+        let new = match change.state {
+            KeyState::Gone if self.writer.erase(change.hash, change.database, change.key) => {
+                return Ok(());
+            }
+            KeyState::New(..) => Some(change.hash),
+            _ => None,
+        };
+        self.writer.forget(change.hash);
+        self.annotate_if_due(now, clock)?;
+        self.select(change.database)?;
+        let offset = self.offset;
+        match change.state {
+            KeyState::Set(value, deadline) | KeyState::New(value, deadline) => {
+                let set = Set {
+                    database: change.database as u32,
+                    key: change.key,
+                    value,
+                    deadline_ms: deadline.map(|deadline| offset.to_unix(deadline).0),
+                };
+                self.writer.write_set(&set, new)
+            }
+            KeyState::Deadline(_) | KeyState::Gone => self
+                .writer
+                .write(bound(change), |encoder| encoder.change(change, offset)),
+        }
+    }
+
+    fn append_all(
+        &mut self,
+        changes: &[KeyChange<'_>],
+        now: BootTime,
+        clock: &Clock,
+    ) -> io::Result<()> {
+        for change in changes {
+            self.writer.forget(change.hash);
+        }
+        if self.group.is_none() {
+            self.annotate_if_due(now, clock)?;
         }
         let offset = self.offset;
         let mut selected = self.selected;
         if let Some(group) = &mut self.group {
             group.has_grant |= Kind::of(changes) == Kind::Grant;
             for change in changes.chunks(1) {
-                group.collect(bound(change), |encoder| {
+                group.collect(bound_of_all(change), |encoder| {
                     encoder.changes(change, &mut selected, offset);
                 });
             }
         } else {
-            self.write(bound(changes), |encoder| {
+            self.writer.write(bound_of_all(changes), |encoder| {
                 encoder.changes(changes, &mut selected, offset);
             })?;
         }
         self.selected = selected;
+        Ok(())
+    }
+
+    /// Goes to a database, if the last record was in another one.
+    #[inline]
+    fn select(&mut self, database: usize) -> io::Result<()> {
+        if self.selected != Some(database) {
+            let mut selected = None;
+            self.writer.write(PLAIN_BYTES_MAX, |encoder| {
+                encoder.select(database, &mut selected);
+            })?;
+            self.selected = selected;
+        }
         Ok(())
     }
 
@@ -209,8 +197,9 @@ impl Journal {
     /// # Errors
     /// There is no space for it.
     pub(super) fn append_flush(&mut self, database: usize) -> io::Result<()> {
+        self.writer.fix_all();
         self.append_plain(|encoder| {
-            encoder.select(database);
+            encoder.select(database, &mut None);
             encoder.flush();
         })?;
         self.selected = Some(database);
@@ -222,6 +211,7 @@ impl Journal {
     /// # Errors
     /// There is no space for it.
     pub(super) fn append_swap(&mut self, first: usize, second: usize) -> io::Result<()> {
+        self.writer.fix_all();
         if let Some(group) = &mut self.group {
             group.has_grant = true;
         }
@@ -251,10 +241,11 @@ impl Journal {
         let Some(Group { records, count, .. }) = self.group.take() else {
             return Ok(());
         };
-        self.write(records.len() + PLAIN_BYTES_MAX, |encoder| match count {
-            0 | 1 => encoder.records(&records),
-            _ => encoder.transaction(|encoder| encoder.records(&records)),
-        })
+        self.writer
+            .write(records.len() + PLAIN_BYTES_MAX, |encoder| match count {
+                0 | 1 => encoder.records(&records),
+                _ => encoder.transaction(|encoder| encoder.records(&records)),
+            })
     }
 
     /// Says that the server ends in peace, and syncs.
@@ -264,17 +255,25 @@ impl Journal {
     pub(super) fn close(&mut self, clock: &Clock) -> io::Result<()> {
         let (now, unix_us) = clock.boot_and_unix_micros();
         let line = format!("#QL:end now={} unix={}\r\n", now.micros(), unix_us.max(0));
-        self.write(PLAIN_BYTES_MAX, |encoder| encoder.records(line.as_bytes()))?;
-        self.backlog().drain()?;
-        self.increment.file.set_len(self.length())?;
-        self.increment.file.sync_all()
+        self.writer
+            .write(PLAIN_BYTES_MAX, |encoder| encoder.records(line.as_bytes()))?;
+        self.writer.close()
+    }
+
+    #[inline]
+    fn annotate_if_due(&mut self, now: BootTime, clock: &Clock) -> io::Result<()> {
+        if now.micros().saturating_sub(self.annotated_us) >= ANNOTATE_US {
+            self.annotate(clock)?;
+        }
+        Ok(())
     }
 
     /// Notes both clocks: a reader knows by them what the deadlines mean.
     fn annotate(&mut self, clock: &Clock) -> io::Result<()> {
         let (now, unix_us) = clock.boot_and_unix_micros();
         let line = annotation(&self.boot_id, now, unix_us);
-        self.write(PLAIN_BYTES_MAX, |encoder| encoder.records(line.as_bytes()))?;
+        self.writer
+            .write(PLAIN_BYTES_MAX, |encoder| encoder.records(line.as_bytes()))?;
         self.annotated_us = now.micros();
         self.offset = WallOffset::between(now, unix_us);
         Ok(())
@@ -287,55 +286,8 @@ impl Journal {
                 group.collect(PLAIN_BYTES_MAX, encode);
                 Ok(())
             }
-            None => self.write(PLAIN_BYTES_MAX, encode),
+            None => self.writer.write(PLAIN_BYTES_MAX, encode),
         }
-    }
-
-    /// Lets `encode` write at most `bound` bytes behind the last record.
-    #[inline]
-    fn write(&mut self, bound: usize, encode: impl FnOnce(&mut Encoder<'_>)) -> io::Result<()> {
-        if self.head + bound as u64 > self.limit && !self.make_room(bound)? {
-            return self.write_through(bound, encode);
-        }
-        let mut encoder = Encoder::new(self.ring.room(self.head, bound));
-        encode(&mut encoder);
-        self.head += encoder.finish() as u64;
-        self.ring.publish(self.head);
-        Ok(())
-    }
-
-    /// Makes room in the ring; tells whether that much fits in it at all.
-    #[cold]
-    fn make_room(&mut self, bound: usize) -> io::Result<bool> {
-        self.limit = self.ring.tail() + RING_BYTES;
-        if self.head + bound as u64 > self.limit {
-            self.backlog().drain()?;
-            self.limit = self.head + RING_BYTES;
-        }
-        Ok(bound as u64 <= RING_BYTES)
-    }
-
-    /// Writes to the file what is larger than the ring, which is empty.
-    #[cold]
-    fn write_through(
-        &mut self,
-        bound: usize,
-        encode: impl FnOnce(&mut Encoder<'_>),
-    ) -> io::Result<()> {
-        let mut records = Vec::new();
-        encode_behind(&mut records, bound, encode);
-        let file = &self.increment.file;
-        if let Err(error) = file.write_all_at(&records, self.length()) {
-            // What is half written would stand between the records before and those that come.
-            let length = self.length();
-            file.set_len(length)?;
-            self.increment.allocated = length;
-            return Err(error);
-        }
-        self.head += records.len() as u64;
-        self.ring.skip_to(self.head);
-        self.limit = self.head + RING_BYTES;
-        Ok(())
     }
 }
 
@@ -351,32 +303,4 @@ impl Group {
 pub(super) fn annotation(boot_id: &str, now: BootTime, unix_us: i64) -> String {
     let (now_us, unix_us) = (now.micros(), unix_us.max(0));
     format!("#QL:boot={boot_id} now={now_us} unix={unix_us}\r\n")
-}
-
-/// Records on their way from the ring to the file.
-pub(super) struct Backlog {
-    ring: Arc<Ring>,
-    file: Arc<File>,
-    origin: u64,
-    pub(super) head: u64,
-}
-
-impl Backlog {
-    /// Writes to the file what it does not have.
-    ///
-    /// # Errors
-    /// The disk is full.
-    pub(super) fn drain(&self) -> io::Result<()> {
-        self.ring.drain(self.head, |records, position| {
-            self.file.write_all_at(records, position - self.origin)
-        })
-    }
-
-    /// Syncs the file, which was drained to.
-    ///
-    /// # Errors
-    /// The disk does not take it.
-    pub(super) fn sync(&self) -> io::Result<()> {
-        self.file.sync_data()
-    }
 }

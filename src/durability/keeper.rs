@@ -16,9 +16,12 @@ use super::Mode;
 use super::horizon::Horizon;
 use super::journal::{Journal, Kind};
 use super::lock::DirectoryLock;
+use super::recent::Recent;
 use super::rewrite::Rewriting;
+use super::ring::Ring;
 use crate::clock::{BootTime, Clock};
-use crate::keyspace::{KeyChange, KeyState, Recorder};
+use crate::keyspace::prefetch::prefetch;
+use crate::keyspace::{Hashed, KeyChange, KeyState, Recorder};
 
 /// A promise reaches so far beyond the grant that asked for it. The next one is written when less
 /// than [`MARGIN_US`] of it is left: with locks of one length, every 6 s.
@@ -32,6 +35,8 @@ pub struct Keeper {
     pub(super) boot_id: Arc<str>,
     pub(super) directory: PathBuf,
     pub(super) journal: Mutex<Journal>,
+    /// Where in the ring the journal has written of keys that were new.
+    pub(super) recent: (Arc<Recent>, Arc<Ring>),
     pub(super) horizon: Mutex<Horizon>,
     pub(super) rewriting: Rewriting,
     pub(super) marks: Marks,
@@ -219,10 +224,15 @@ impl Keeper {
         }
         // Nobody else writes it: the journal is locked.
         let before = self.marks.appended.load(Ordering::Relaxed);
-        self.marks.appended.store(journal.head(), Ordering::Release);
+        self.marks
+            .appended
+            .store(journal.writer.head(), Ordering::Release);
         let is_first =
             self.mode == Mode::EverySec && before == self.marks.synced.load(Ordering::SeqCst);
-        if is_first || journal.wants_attention() || self.rewriting.is_due(journal.length()) {
+        if is_first
+            || journal.writer.wants_attention()
+            || self.rewriting.is_due(journal.writer.length())
+        {
             self.bell.ring();
         }
     }
@@ -313,9 +323,9 @@ impl Recorder for Arc<Keeper> {
         drop(journal);
         for change in changes {
             match change.state {
-                KeyState::Set(_, deadline) | KeyState::Deadline(deadline) => {
-                    self.guard(deadline, now);
-                }
+                KeyState::Set(_, deadline)
+                | KeyState::New(_, deadline)
+                | KeyState::Deadline(deadline) => self.guard(deadline, now),
                 KeyState::Gone => {}
             }
         }
@@ -325,6 +335,19 @@ impl Recorder for Arc<Keeper> {
         let mut journal = self.journal.lock();
         let result = journal.append_flush(database);
         self.appended(&mut journal, Kind::Removal, result);
+    }
+
+    #[inline]
+    fn foresee(&self, keys: &[Hashed<'_>]) {
+        let (recent, ring) = &self.recent;
+        for key in keys {
+            prefetch(recent.place(key.hash()));
+        }
+        for key in keys {
+            if let Some(position) = recent.position(key.hash()) {
+                prefetch(ring.at(position));
+            }
+        }
     }
 
     fn swapped(&self, first: usize, second: usize) {

@@ -53,6 +53,7 @@ impl Loaded<'_> {
         let keeper = Keeper {
             mode,
             clock,
+            recent: journal.writer.recent(),
             journal: Mutex::new(journal),
             horizon: Mutex::new(self.store.horizon),
             rewriting: Rewriting::new(self.store.manifest, stem, self.ended.others_bytes),

@@ -12,6 +12,7 @@
 pub mod annotation;
 pub mod check;
 pub mod file;
+mod frames;
 mod horizon;
 mod increment;
 mod journal;
@@ -23,6 +24,7 @@ pub mod manifest;
 pub mod mend;
 pub mod rdb;
 pub mod reader;
+mod recent;
 mod record;
 mod replay;
 mod restore;
@@ -35,6 +37,7 @@ pub mod transactions;
 mod upgrade;
 mod wait;
 pub mod window;
+mod writer;
 
 pub use keeper::{Keeper, Ticket};
 pub use loaded::Loaded;

@@ -8,19 +8,54 @@ use crate::keyspace::{KeyChange, KeyState};
 const AROUND_BYTES: usize = 96;
 /// SELECT with a number of any length.
 const SELECT_BYTES: usize = 48;
+/// What stands between the count and the length of the key.
+const SET: &[u8] = b"\r\n$3\r\nSET\r\n$";
+/// What stands between the value and the length of the deadline.
+const PXAT: &[u8] = b"$4\r\nPXAT\r\n$";
 const MULTI: &[u8] = b"*1\r\n$5\r\nMULTI\r\n";
 const EXEC: &[u8] = b"*1\r\n$4\r\nEXEC\r\n";
 
-/// At least as many bytes as [`Encoder::changes`] writes.
-pub(super) fn bound(changes: &[KeyChange<'_>]) -> usize {
-    let of = |change: &KeyChange<'_>| {
-        let value = match change.state {
-            KeyState::Set(value, _) => value.len(),
-            KeyState::Deadline(_) | KeyState::Gone => 0,
-        };
-        AROUND_BYTES + SELECT_BYTES + change.key.len() + value
+/// At least as many bytes as [`Encoder::change`] writes.
+#[inline]
+pub(super) fn bound(change: &KeyChange<'_>) -> usize {
+    let value = match change.state {
+        KeyState::Set(value, _) | KeyState::New(value, _) => value,
+        KeyState::Deadline(_) | KeyState::Gone => &[],
     };
-    MULTI.len() + EXEC.len() + changes.iter().map(of).sum::<usize>()
+    bound_of_set(change.key, value)
+}
+
+/// At least as many bytes as [`Encoder::set`] writes, and a SELECT in front of it.
+#[inline]
+pub(super) fn bound_of_set(key: &[u8], value: &[u8]) -> usize {
+    AROUND_BYTES + SELECT_BYTES + key.len() + value.len()
+}
+
+/// At least as many bytes as [`Encoder::changes`] writes.
+pub(super) fn bound_of_all(changes: &[KeyChange<'_>]) -> usize {
+    MULTI.len() + EXEC.len() + changes.iter().map(bound).sum::<usize>()
+}
+
+/// How many bytes [`Encoder::set`] writes for a key and a value of these lengths.
+#[inline]
+pub(super) fn length_of_set(key: usize, value: usize, deadline_ms: Option<i64>) -> usize {
+    let bulk = |length: usize| digits(length as u64) + "\r\n".len() + length + "\r\n".len();
+    let deadline = deadline_ms.map_or(0, |ms| {
+        PXAT.len() + bulk(usize::from(ms < 0) + digits(ms.unsigned_abs()))
+    });
+    "*5".len() + SET.len() + bulk(key) + "$".len() + bulk(value) + deadline
+}
+
+/// How many decimal digits a number has.
+#[inline]
+fn digits(number: u64) -> usize {
+    match number {
+        0..10 => 1,
+        10..100 => 2,
+        // A time in milliseconds, for some hundred years.
+        1_000_000_000_000..10_000_000_000_000 => 13,
+        _ => number.ilog10() as usize + 1,
+    }
 }
 
 /// Bytes enough for a record without a key.
@@ -60,35 +95,25 @@ impl<'a> Encoder<'a> {
         offset: WallOffset,
     ) {
         if let [change] = changes {
-            self.change(change, selected, offset);
+            self.select(change.database, selected);
+            self.change(change, offset);
             return;
         }
         self.transaction(|encoder| {
             for change in changes {
-                encoder.change(change, selected, offset);
+                encoder.select(change.database, selected);
+                encoder.change(change, offset);
             }
         });
     }
 
+    /// One change, of a key in the database that is selected.
     #[inline]
-    fn change(&mut self, change: &KeyChange<'_>, selected: &mut Option<usize>, offset: WallOffset) {
-        if *selected != Some(change.database) {
-            self.select(change.database);
-            *selected = Some(change.database);
-        }
+    pub(super) fn change(&mut self, change: &KeyChange<'_>, offset: WallOffset) {
         let key = change.key;
         match change.state {
-            KeyState::Set(value, None) => {
-                self.put(b"*3\r\n$3\r\nSET\r\n");
-                self.argument(key);
-                self.argument(value);
-            }
-            KeyState::Set(value, Some(deadline)) => {
-                self.put(b"*5\r\n$3\r\nSET\r\n");
-                self.argument(key);
-                self.argument(value);
-                self.put(b"$4\r\nPXAT\r\n");
-                self.number(offset.to_unix(deadline).0);
+            KeyState::Set(value, deadline) | KeyState::New(value, deadline) => {
+                self.set(key, value, deadline.map(|at| offset.to_unix(at).0));
             }
             KeyState::Deadline(Some(deadline)) => {
                 self.put(b"*3\r\n$9\r\nPEXPIREAT\r\n");
@@ -106,9 +131,26 @@ impl<'a> Encoder<'a> {
         }
     }
 
-    pub(super) fn select(&mut self, database: usize) {
-        self.put(b"*2\r\n$6\r\nSELECT\r\n");
-        self.number(database as i64);
+    /// The value of a key in the database that is selected.
+    pub(super) fn set(&mut self, key: &[u8], value: &[u8], deadline_ms: Option<i64>) {
+        self.put(if deadline_ms.is_some() { b"*5" } else { b"*3" });
+        self.put(SET);
+        self.bulk(key);
+        self.argument(value);
+        if let Some(deadline_ms) = deadline_ms {
+            self.put(PXAT);
+            self.bulk_number(deadline_ms);
+        }
+    }
+
+    /// Goes to a database, if `selected` is another one.
+    #[inline]
+    pub(super) fn select(&mut self, database: usize, selected: &mut Option<usize>) {
+        if *selected != Some(database) {
+            self.put(b"*2\r\n$6\r\nSELECT\r\n");
+            self.number(database as i64);
+            *selected = Some(database);
+        }
     }
 
     pub(super) fn flush(&mut self) {
@@ -140,8 +182,14 @@ impl<'a> Encoder<'a> {
 
     #[inline]
     fn argument(&mut self, bytes: &[u8]) {
-        let mut digits = itoa::Buffer::new();
         self.put(b"$");
+        self.bulk(bytes);
+    }
+
+    /// An argument behind its `$`.
+    #[inline]
+    fn bulk(&mut self, bytes: &[u8]) {
+        let mut digits = itoa::Buffer::new();
         self.put(digits.format(bytes.len()).as_bytes());
         self.put(b"\r\n");
         self.put(bytes);
@@ -150,8 +198,14 @@ impl<'a> Encoder<'a> {
 
     #[inline]
     fn number(&mut self, number: i64) {
+        self.put(b"$");
+        self.bulk_number(number);
+    }
+
+    #[inline]
+    fn bulk_number(&mut self, number: i64) {
         let mut digits = itoa::Buffer::new();
-        self.argument(digits.format(number).as_bytes());
+        self.bulk(digits.format(number).as_bytes());
     }
 
     #[inline]

@@ -15,10 +15,10 @@ use super::increment::{Ahead, Increment};
 use super::journal::annotation;
 use super::keeper::Keeper;
 use super::manifest::{BaseFormat, Manifest};
-use super::record::{bound, encode_behind};
+use super::record::{bound_of_set, encode_behind};
 use crate::clock::WallOffset;
 use crate::error::JournalError;
-use crate::keyspace::{Cursor, KeyChange, KeyState, Keyspace, Walked};
+use crate::keyspace::{Cursor, Keyspace, Walked};
 
 /// Keys that are looked at under one hold of a shard's lock.
 const KEYS: usize = 256;
@@ -180,7 +180,11 @@ impl Keeper {
         rewriting
             .last_s
             .store(took_us / 1_000_000, Ordering::Relaxed);
-        let length = self.journal.lock().length();
+        let length = {
+            let mut journal = self.journal.lock();
+            journal.writer.end_rewrite();
+            journal.writer.length()
+        };
         match written {
             Ok(()) => {
                 rewriting.lost_before.store(lost, Ordering::SeqCst);
@@ -229,7 +233,7 @@ impl Keeper {
             }
             *manifest = next;
             self.rewriting.others_bytes.store(bytes, Ordering::Relaxed);
-            let length = self.journal.lock().length();
+            let length = self.journal.lock().writer.length();
             self.rewriting
                 .base_bytes
                 .store(bytes + length, Ordering::Relaxed);
@@ -312,7 +316,7 @@ impl Keeper {
     pub fn rewrite_state(&self) -> RewriteState {
         let rewriting = &self.rewriting;
         let state = rewriting.state.load(Ordering::Relaxed);
-        let length = self.journal.lock().length();
+        let length = self.journal.lock().writer.length();
         let now_us = self.clock.now().micros();
         let started_us = rewriting.started_us.load(Ordering::Relaxed);
         RewriteState {
@@ -335,13 +339,13 @@ fn encode(
     offset: WallOffset,
     records: &mut Vec<u8>,
 ) {
-    let change = KeyChange {
-        database,
-        key: walked.key,
-        state: KeyState::Set(walked.value, walked.deadline),
-    };
-    let changes = std::slice::from_ref(&change);
-    encode_behind(records, bound(changes), |encoder| {
-        encoder.changes(changes, selected, offset);
+    let Walked {
+        key,
+        value,
+        deadline,
+    } = *walked;
+    encode_behind(records, bound_of_set(key, value), |encoder| {
+        encoder.select(database, selected);
+        encoder.set(key, value, deadline.map(|at| offset.to_unix(at).0));
     });
 }

@@ -2,9 +2,9 @@
 //!
 //! A record costs a copy into memory that is warm, and no system call. What was published is in the
 //! page cache and outlives the process; the keeper's thread writes it to the journal in large
-//! pieces, and a start does so with what a killed server has left ([`settle`]). Positions count the
-//! bytes of the journal: a record has the same place in the ring for as long as it is there, and a
-//! piece that is written twice is written the same.
+//! pieces, and a start does so with what a killed server has left ([`settle`]). Positions count all
+//! bytes that were ever in the ring. A record can be erased until somebody has begun to write it to the
+//! journal, so a piece that is written twice is written the same.
 //!
 //! The ring is mapped twice, one behind the other, so that nothing in it ever wraps.
 
@@ -14,12 +14,13 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::ptr::NonNull;
-use std::sync::atomic::{AtomicU64, Ordering, compiler_fence};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering, compiler_fence};
 
 use parking_lot::Mutex;
 use rustix::mm::{MapFlags, ProtFlags, mmap, mmap_anonymous, munmap};
 use xxhash_rust::xxh3::xxh3_64;
 
+use super::frames::{self, Kind, Set};
 use super::manifest::Manifest;
 
 /// The file's name in the append-only directory.
@@ -28,7 +29,7 @@ pub(super) const NAME: &str = "quintlock.ring";
 pub(super) const RING_BYTES: u64 = 512 * 1024;
 /// A page of any size that is in use.
 const HEADER_BYTES: u64 = 64 * 1024;
-const MAGIC: u64 = u64::from_le_bytes(*b"QLRING01");
+const MAGIC: u64 = u64::from_le_bytes(*b"QLRING02");
 
 /// The words of the header.
 #[derive(Clone, Copy)]
@@ -37,19 +38,29 @@ enum Word {
     Boot = 1,
     /// Which of the two places is in force: the lowest bit tells.
     Turn = 2,
-    /// Two places, each the number of an increment and the position at which it begins.
-    FirstPlace = 3,
-    SecondPlace = 5,
     /// Each in a cache line of its own: they are written by different threads.
     Head = 8,
-    Tail = 16,
+    /// Two places, each as [`Place`] has it.
+    FirstPlace = 16,
+    SecondPlace = 19,
+}
+
+/// Up to where records are in a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Place {
+    /// The number of the increment.
+    number: u64,
+    /// How long it is.
+    length: u64,
+    /// Where the first frame stands that is not in it.
+    tail: u64,
 }
 
 /// See the module's text.
 pub(super) struct Ring {
     start: NonNull<u8>,
-    /// Held by whoever takes bytes out.
-    draining: Mutex<()>,
+    /// Held by whoever takes records out.
+    draining: Mutex<Vec<u8>>,
 }
 
 // SAFETY: the header is atomic; the bytes between tail and head are read by whoever drains, those
@@ -61,7 +72,7 @@ unsafe impl Send for Ring {}
 unsafe impl Sync for Ring {}
 
 impl Ring {
-    /// A new and empty ring at `position` of the journal, whose increment `number` begins at 0.
+    /// A new and empty ring. Its records go to the increment `number`, which has `length` bytes.
     ///
     /// # Errors
     /// The disk has no space for it.
@@ -69,7 +80,7 @@ impl Ring {
         directory: &Path,
         boot_id: &str,
         number: u64,
-        position: u64,
+        length: u64,
     ) -> io::Result<Ring> {
         let path = directory.join(NAME);
         let file = OpenOptions::new()
@@ -87,24 +98,23 @@ impl Ring {
         };
         ring.word(Word::Boot)
             .store(xxh3_64(boot_id.as_bytes()), Ordering::Relaxed);
-        ring.word(Word::Head).store(position, Ordering::Relaxed);
-        ring.word(Word::Tail).store(position, Ordering::Relaxed);
-        ring.move_to(number, 0);
+        ring.go_on_in(number, length, 0);
         // A half made ring has no name yet.
         ring.word(Word::Magic).store(MAGIC, Ordering::Release);
         Ok(ring)
     }
 
-    /// From here on the journal goes to the increment `number`, which begins at `origin`. The ring
-    /// is empty.
-    pub(super) fn move_to(&self, number: u64, origin: u64) {
-        let turn = self.word(Word::Turn).load(Ordering::Relaxed) + 1;
-        let place = self.place(turn);
-        place[0].store(number, Ordering::Relaxed);
-        place[1].store(origin, Ordering::Relaxed);
-        // The process may be killed between any two instructions; what was stored before is there.
-        compiler_fence(Ordering::SeqCst);
-        self.word(Word::Turn).store(turn, Ordering::Release);
+    /// From here on records stand from `head` on and go to the increment `number`, which has `length`
+    /// bytes. The ring is empty, and the journal locked.
+    pub(super) fn go_on_in(&self, number: u64, length: u64, head: u64) {
+        let _draining = self.draining.lock();
+        // In this order: what is left by a process that is killed in between is no ring.
+        self.put_place(Place {
+            number,
+            length,
+            tail: head,
+        });
+        self.publish(head);
     }
 
     /// Makes what was written up to `head` part of the journal.
@@ -114,14 +124,13 @@ impl Ring {
         self.word(Word::Head).store(head, Ordering::Release);
     }
 
-    /// Up to where records are in the file.
-    #[inline]
+    /// Up to where records were taken out.
     pub(super) fn tail(&self) -> u64 {
-        self.word(Word::Tail).load(Ordering::Acquire)
+        self.place().tail
     }
 
-    /// Gives `write` the bytes up to `head` that were not taken out before, and their position; lets
-    /// go of them if it succeeds.
+    /// Gives `write` the records up to `head` that were not taken out before and were not erased, and
+    /// their place in the file; lets go of them if it succeeds.
     ///
     /// # Errors
     /// Those of `write`.
@@ -130,26 +139,62 @@ impl Ring {
         head: u64,
         write: impl FnOnce(&[u8], u64) -> io::Result<()>,
     ) -> io::Result<()> {
-        let _draining = self.draining.lock();
-        let tail = self.tail();
-        if tail < head {
-            write(self.pending(tail, head), tail)?;
-            self.release(head);
+        let mut records = self.draining.lock();
+        let mut place = self.place();
+        if place.tail < head {
+            records.clear();
+            frames::collect(self.pending(place.tail, head), &mut records);
+            if !records.is_empty() {
+                write(&records, place.length)?;
+            }
+            place.length += records.len() as u64;
+            place.tail = head;
+            self.put_place(place);
         }
         Ok(())
     }
 
-    /// Goes on at `position`: all before is in the file. The ring is empty, and the journal locked.
-    pub(super) fn skip_to(&self, position: u64) {
-        let _draining = self.draining.lock();
-        // In this order: what is left by a process that is killed in between is no ring.
-        self.release(position);
-        self.publish(position);
+    /// What the record at `position` says, if it is that of a value; for who has the journal's lock
+    /// and knows that a record begins there.
+    #[inline]
+    pub(super) fn set_at(&self, position: u64) -> Option<Set<'_>> {
+        let head = self.word(Word::Head).load(Ordering::Relaxed);
+        match frames::first(self.pending(position, head))? {
+            (record, Kind::Set, _) => Set::parse(record),
+            _ => None,
+        }
     }
 
-    fn release(&self, tail: u64) {
+    /// Lets the record at `position` count no more; for who has the journal's lock and knows that
+    /// nobody takes it out.
+    #[inline]
+    pub(super) fn erase(&self, position: u64) {
+        let mark = self.at(position + frames::HEAD_BYTES as u64 - 1);
+        #[expect(unsafe_code, reason = "a byte of raw memory")]
+        // SAFETY: the byte is in the ring, and nobody else reads or writes it now.
+        unsafe { AtomicU8::from_ptr(mark) }.store(Kind::Erased as u8, Ordering::Release);
+    }
+
+    fn place(&self) -> Place {
+        let turn = self.word(Word::Turn).load(Ordering::Acquire);
+        let [number, length, tail] = self.words_of(turn).map(|word| word.load(Ordering::Acquire));
+        Place {
+            number,
+            length,
+            tail,
+        }
+    }
+
+    /// For who may drain.
+    fn put_place(&self, place: Place) {
+        let turn = self.word(Word::Turn).load(Ordering::Relaxed) + 1;
+        let words = self.words_of(turn);
+        for (word, value) in words.iter().zip([place.number, place.length, place.tail]) {
+            word.store(value, Ordering::Relaxed);
+        }
+        // The process may be killed between any two instructions; what was stored before is there.
         compiler_fence(Ordering::SeqCst);
-        self.word(Word::Tail).store(tail, Ordering::Release);
+        self.word(Word::Turn).store(turn, Ordering::Release);
     }
 
     /// Room for `length` bytes at `position`, which must be the head; for who has the journal's
@@ -179,13 +224,16 @@ impl Ring {
             unsafe_code,
             reason = "the memory is the system's, not the allocator's"
         )]
-        // SAFETY: as above; nobody writes between tail and head until the tail is moved.
+        // SAFETY: as above; nobody writes between tail and head until the tail is moved, but whoever
+        // erases a record, who has the journal's lock and knows that nobody drains it.
         unsafe {
             std::slice::from_raw_parts(self.at(tail), length)
         }
     }
 
-    fn at(&self, position: u64) -> *mut u8 {
+    /// Where in memory a position is, whatever stands there.
+    #[inline]
+    pub(super) fn at(&self, position: u64) -> *mut u8 {
         let offset = HEADER_BYTES + position % RING_BYTES;
         #[expect(unsafe_code, reason = "a place in raw memory")]
         // SAFETY: the mapping has the header and twice the ring.
@@ -198,12 +246,9 @@ impl Ring {
         self.word_at(word as usize)
     }
 
-    fn place(&self, turn: u64) -> [&AtomicU64; 2] {
-        let first = match turn % 2 {
-            0 => Word::FirstPlace,
-            _ => Word::SecondPlace,
-        };
-        [first as usize, first as usize + 1].map(|index| self.word_at(index))
+    fn words_of(&self, turn: u64) -> [&AtomicU64; 3] {
+        let first = place_of(turn);
+        [first, first + 1, first + 2].map(|index| self.word_at(index))
     }
 
     fn word_at(&self, index: usize) -> &AtomicU64 {
@@ -223,6 +268,14 @@ impl Drop for Ring {
         // SAFETY: it was mapped with this length, and nobody borrows it any more.
         let unmapped = unsafe { munmap(self.start.as_ptr().cast(), length) };
         debug_assert!(unmapped.is_ok());
+    }
+}
+
+/// The first word of the place that is in force.
+fn place_of(turn: u64) -> usize {
+    match turn % 2 {
+        0 => Word::FirstPlace as usize,
+        _ => Word::SecondPlace as usize,
     }
 }
 
@@ -269,8 +322,8 @@ pub(super) fn settle(directory: &Path, manifest: &Manifest, boot_id: &str) -> io
     {
         let file = OpenOptions::new().write(true).open(directory.join(name))?;
         // A file that ends before the ring begins has lost something in between.
-        if left.offset <= file.metadata()?.len() {
-            file.write_all_at(&left.bytes, left.offset)?;
+        if left.length <= file.metadata()?.len() {
+            file.write_all_at(&left.records, left.length)?;
         }
     }
     fs::remove_file(path)
@@ -279,8 +332,9 @@ pub(super) fn settle(directory: &Path, manifest: &Manifest, boot_id: &str) -> io
 /// What is left in a ring, and where it belongs.
 struct Left {
     number: u64,
-    offset: u64,
-    bytes: Vec<u8>,
+    /// How long the file is without them.
+    length: u64,
+    records: Vec<u8>,
 }
 
 impl Left {
@@ -291,22 +345,21 @@ impl Left {
         };
         let is_known = word(Word::Magic as usize)? == MAGIC
             && word(Word::Boot as usize)? == xxh3_64(boot_id.as_bytes());
-        let (head, tail) = (word(Word::Head as usize)?, word(Word::Tail as usize)?);
+        let place = place_of(word(Word::Turn as usize)?);
+        let [number, length, tail] = [word(place)?, word(place + 1)?, word(place + 2)?];
+        let head = word(Word::Head as usize)?;
         if !is_known || head < tail || head - tail > RING_BYTES {
             return None;
         }
-        let place = match word(Word::Turn as usize)? % 2 {
-            0 => Word::FirstPlace,
-            _ => Word::SecondPlace,
-        };
-        let (number, origin) = (word(place as usize)?, word(place as usize + 1)?);
-        let records = ring.get(HEADER_BYTES as usize..)?;
-        let records = records.get(..RING_BYTES as usize)?;
-        let bytes = (tail..head).map(|position| records[(position % RING_BYTES) as usize]);
+        let bytes = ring.get(HEADER_BYTES as usize..)?;
+        let bytes = bytes.get(..RING_BYTES as usize)?;
+        let frames = (tail..head).map(|position| bytes[(position % RING_BYTES) as usize]);
+        let mut records = Vec::new();
+        frames::collect(&frames.collect::<Vec<u8>>(), &mut records);
         Some(Left {
             number,
-            offset: tail.checked_sub(origin)?,
-            bytes: bytes.collect(),
+            length,
+            records,
         })
     }
 

@@ -34,7 +34,7 @@ impl Keeper {
             if is_sync_due {
                 since_sync = Stopwatch::start();
             }
-            let length = self.journal.lock().length();
+            let length = self.journal.lock().writer.length();
             if self.rewriting.is_due(length) && self.rewriting.begin() && !start_rewrite() {
                 self.rewriting.give_up(length);
             }
@@ -56,7 +56,7 @@ impl Keeper {
         // A disk without space for more still takes what is to be synced and promised: releases
         // and reads wait for that.
         let has_space = self.get_space();
-        let backlog = self.journal.lock().backlog();
+        let backlog = self.journal.lock().writer.old_backlog();
         let is_drained = backlog.drain();
         let is_promised = self.promise();
         let is_synced = if is_sync_due { self.sync() } else { Ok(()) };
@@ -88,14 +88,15 @@ impl Keeper {
     fn get_space(&self) -> io::Result<()> {
         let shortage = {
             let journal = self.journal.lock();
-            if !journal.is_short() {
+            if !journal.writer.is_short() {
                 return Ok(());
             }
-            journal.shortage()
+            journal.writer.shortage()
         };
         let allocated = shortage.relieve()?;
         self.journal
             .lock()
+            .writer
             .note_allocated(&shortage.file, allocated);
         Ok(())
     }
@@ -117,10 +118,10 @@ impl Keeper {
     /// Writes and syncs the horizon.
     pub(super) fn write_horizon(&self, until_us: u64) -> io::Result<()> {
         let (journal, journal_bytes) = {
-            let journal = self.journal.lock();
+            let mut journal = self.journal.lock();
             (
-                journal.name().to_string_lossy().into_owned(),
-                journal.length(),
+                journal.writer.name().to_string_lossy().into_owned(),
+                journal.writer.fixed_length(),
             )
         };
         let now = self.clock.now();
@@ -141,7 +142,7 @@ impl Keeper {
     /// written anew.
     pub(super) fn sync(&self) -> io::Result<()> {
         let _syncing = self.syncing.lock();
-        let backlog = self.journal.lock().backlog();
+        let backlog = self.journal.lock().writer.backlog();
         if backlog.head <= self.marks.synced.load(Ordering::SeqCst) {
             return Ok(());
         }

@@ -20,6 +20,14 @@ pub struct Hashed<'a> {
     pub(super) hash: u64,
 }
 
+impl Hashed<'_> {
+    /// The key's hash in its keyspace.
+    #[inline]
+    pub fn hash(&self) -> u64 {
+        self.hash
+    }
+}
+
 /// See the module's text.
 #[derive(Default)]
 pub struct Foreseen<'a> {
@@ -59,6 +67,9 @@ impl<'a> Foreseen<'a> {
         }
         for key in &self.keys {
             keyspace.prefetch_entry(database, *key);
+        }
+        if let Some(recorder) = keyspace.recorder.get() {
+            recorder.foresee(&self.keys);
         }
     }
 

@@ -205,13 +205,14 @@ impl<'a> KeyGuard<'a> {
     /// Puts a value into the key's entry, made if there is none.
     #[inline]
     fn store(&mut self, value: &[u8], form: Form) -> u32 {
-        self.changed = Changed::Everything;
         let index = match self.found {
             Some(index) => {
+                self.changed = Changed::Everything;
                 self.shard.replace_value(index, self.key, value, form);
                 index
             }
             None => {
+                self.changed = self.changed.max(Changed::Created);
                 if self.is_kept {
                     self.remove_kept();
                 }
@@ -321,6 +322,7 @@ impl KeyGuard<'_> {
                 let state = record::state(shard, self.found, self.changed);
                 let change = KeyChange {
                     database: self.database,
+                    hash: self.hash,
                     key: self.key,
                     state,
                 };

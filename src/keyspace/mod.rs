@@ -17,7 +17,7 @@ mod foreseen;
 mod held;
 mod key;
 mod payload;
-mod prefetch;
+pub mod prefetch;
 mod record;
 mod scan;
 mod shard;

@@ -6,7 +6,7 @@
 
 /// Has the cache line of `place` on its way to the processor.
 #[inline]
-pub(super) fn prefetch<T>(place: *const T) {
+pub fn prefetch<T>(place: *const T) {
     #[cfg(target_arch = "x86_64")]
     #[expect(unsafe_code, reason = "the instruction has no safe face")]
     // SAFETY: a prefetch reads nothing and cannot fault, whatever the address.

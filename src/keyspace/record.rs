@@ -10,15 +10,17 @@ use smallvec::SmallVec;
 
 use crate::clock::BootTime;
 
-use super::Keyspace;
 use super::held::Held;
 use super::shard::Shard;
+use super::{Hashed, Keyspace};
 
 /// One key, and what it is now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KeyChange<'a> {
     /// The number of the database.
     pub database: usize,
+    /// The key's hash in this keyspace.
+    pub hash: u64,
     /// The key's name.
     pub key: &'a [u8],
     /// What it is now.
@@ -30,6 +32,8 @@ pub struct KeyChange<'a> {
 pub enum KeyState<'a> {
     /// It has this value and this deadline.
     Set(&'a [u8], Option<BootTime>),
+    /// The same, and it was not there before, or had expired.
+    New(&'a [u8], Option<BootTime>),
     /// Its value is the same as before, and this is its deadline.
     Deadline(Option<BootTime>),
     /// It is not there.
@@ -46,6 +50,8 @@ pub trait Recorder: Send + Sync {
     fn flushed(&self, database: usize);
     /// Two databases have changed their numbers.
     fn swapped(&self, first: usize, second: usize);
+    /// These keys will soon be asked for and may change: what memory that needs can be fetched.
+    fn foresee(&self, keys: &[Hashed<'_>]);
 }
 
 /// The recorder, once there is one.
@@ -56,6 +62,8 @@ pub(super) type RecorderSlot = OnceLock<Box<dyn Recorder>>;
 pub(super) enum Changed {
     Nothing,
     Deadline,
+    /// It was not there before.
+    Created,
     Everything,
 }
 
@@ -82,6 +90,9 @@ pub(super) fn state(shard: &Shard, index: Option<u32>, changed: Changed) -> KeyS
     match index.map(|index| shard.at(index)) {
         None => KeyState::Gone,
         Some(entry) if changed == Changed::Deadline => KeyState::Deadline(entry.deadline()),
+        Some(entry) if changed == Changed::Created => {
+            KeyState::New(entry.value(), entry.deadline())
+        }
         Some(entry) => KeyState::Set(entry.value(), entry.deadline()),
     }
 }
@@ -117,6 +128,7 @@ impl Held<'_> {
             };
             changes.push(KeyChange {
                 database: note.database,
+                hash: note.hash,
                 key: &note.key,
                 state: state(shard, shard.find(note.hash, &note.key), note.changed),
             });
@@ -154,12 +166,18 @@ mod tests {
                         let value = String::from_utf8_lossy(value);
                         format!("{key}={value}@{:?}", deadline.map(micros))
                     }
+                    KeyState::New(value, deadline) => {
+                        let value = String::from_utf8_lossy(value);
+                        format!("+{key}={value}@{:?}", deadline.map(micros))
+                    }
                     KeyState::Deadline(deadline) => format!("{key}@{:?}", deadline.map(micros)),
                     KeyState::Gone => format!("-{key}"),
                 }
             });
             self.0.lock().push(texts.collect::<Vec<_>>().join(" "));
         }
+
+        fn foresee(&self, _: &[Hashed<'_>]) {}
 
         fn flushed(&self, database: usize) {
             self.0.lock().push(format!("flushed {database}"));
@@ -195,8 +213,33 @@ mod tests {
         keyspace.key(0, b"k", now()).expire_at(deadline);
         keyspace.key(0, b"k", now()).remove(Event::Del);
         assert!(!keyspace.key(0, b"k", now()).remove(Event::Del));
-        let expected = ["k=v@Some(1000005)", "k@None", "k@Some(1000005)", "-k"];
+        let expected = ["+k=v@Some(1000005)", "k@None", "k@Some(1000005)", "-k"];
         assert_eq!(*lines.0.lock(), expected);
+    }
+
+    #[test]
+    fn a_key_that_was_there_is_not_new_even_if_it_went_meanwhile() {
+        let (keyspace, lines) = recorded();
+        let set = |value| {
+            keyspace
+                .key(0, b"k", now())
+                .set(value, Expiry::Never, Event::Set);
+        };
+        set(b"1");
+        set(b"2");
+        let mut guard = keyspace.key(0, b"k", now());
+        guard.remove(Event::Del);
+        guard.set(b"3", Expiry::Never, Event::Set);
+        drop(guard);
+        let key = keyspace.hashed(b"k");
+        let mut held = keyspace.hold(0, [key].into_iter(), now());
+        held.key(0, key).remove(Event::Del);
+        held.key(0, key).set(b"4", Expiry::Never, Event::Set);
+        drop(held);
+        assert_eq!(
+            *lines.0.lock(),
+            ["+k=1@None", "k=2@None", "k=3@None", "k=4@None"]
+        );
     }
 
     #[test]
@@ -222,7 +265,7 @@ mod tests {
         held.key(0, b).remove(Event::Del);
         assert!(lines.0.lock().is_empty());
         drop(held);
-        assert_eq!(*lines.0.lock(), ["a=1@Some(1000009) -b"]);
+        assert_eq!(*lines.0.lock(), ["+a=1@Some(1000009) -b"]);
     }
 
     #[test]
@@ -233,6 +276,6 @@ mod tests {
             .set(b"v", Expiry::Never, Event::Set);
         keyspace.swap(0, 1, now());
         keyspace.flush(1);
-        assert_eq!(*lines.0.lock(), ["k=v@None", "swapped 0 1", "flushed 1"]);
+        assert_eq!(*lines.0.lock(), ["+k=v@None", "swapped 0 1", "flushed 1"]);
     }
 }

@@ -86,8 +86,8 @@ impl Place {
         copy
     }
 
-    /// The same, with all of the journal in its file: the ring has its number, and between tail and
-    /// head what the file does not have.
+    /// The same, with all of the journal in its file: the ring has its number and its length, and
+    /// between tail and head, each behind its own length, the records that the file does not have.
     fn settled_copy(&self) -> Place {
         let copy = self.copy();
         let ring = fs::read(copy.file(RING)).expect("a ring");
@@ -95,15 +95,15 @@ impl Place {
             let bytes = ring[index * 8..index * 8 + 8].try_into();
             u64::from_le_bytes(bytes.expect("a word"))
         };
-        let place = if word(2) % 2 == 0 { 3 } else { 5 };
+        let place = if word(2) % 2 == 0 { 16 } else { 19 };
         let name = format!("appendonly.aof.{}.incr.aof", word(place));
-        let (tail, head) = (word(16), word(8));
-        let records = &ring[RING_HEADER_BYTES..];
-        let left: Vec<u8> = (tail..head)
-            .map(|position| records[position as usize % records.len()])
+        let (at, tail, head) = (word(place + 1) as usize, word(place + 2), word(8));
+        let bytes = &ring[RING_HEADER_BYTES..];
+        let frames: Vec<u8> = (tail..head)
+            .map(|position| bytes[position as usize % bytes.len()])
             .collect();
+        let left = records_in(&frames);
         let mut journal = fs::read(copy.file(&name)).expect("a journal");
-        let at = (tail - word(place + 1)) as usize;
         journal.resize(journal.len().max(at + left.len()), 0);
         journal[at..at + left.len()].copy_from_slice(&left);
         fs::write(copy.file(&name), journal).expect("a file can be written");
@@ -178,6 +178,19 @@ impl Place {
         let length = self.promised("length").parse().expect("a number");
         self.lose_machine(&self.promised("journal"), length);
     }
+}
+
+/// What a ring has in these frames and was not erased.
+fn records_in(mut frames: &[u8]) -> Vec<u8> {
+    let mut records = Vec::new();
+    while let [a, b, c, mark, rest @ ..] = frames {
+        let length = u32::from_le_bytes([*a, *b, *c, 0]) as usize;
+        if *mark == 0 {
+            records.extend_from_slice(&rest[..length]);
+        }
+        frames = &rest[length..];
+    }
+    records
 }
 
 fn positions(bytes: &[u8], wanted: &[u8]) -> Vec<usize> {
