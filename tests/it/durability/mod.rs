@@ -14,6 +14,7 @@ mod disk;
 mod horizon;
 mod kill;
 mod redis;
+mod released;
 mod rewrite;
 
 use std::collections::BTreeMap;
@@ -180,15 +181,32 @@ impl Place {
     }
 }
 
-/// What a ring has in these frames and was not erased.
+/// The requests that a ring has in these frames: as they are, or the value of a key with its deadline,
+/// its database and the length of the key in front of it. What is erased is left out.
 fn records_in(mut frames: &[u8]) -> Vec<u8> {
     let mut records = Vec::new();
-    while let [a, b, c, mark, rest @ ..] = frames {
+    while let [a, b, c, kind, rest @ ..] = frames {
         let length = u32::from_le_bytes([*a, *b, *c, 0]) as usize;
-        if *mark == 0 {
-            records.extend_from_slice(&rest[..length]);
+        let (record, rest) = rest.split_at(length);
+        match kind {
+            0 => records.extend_from_slice(record),
+            1 => {
+                let deadline_ms = i64::from_le_bytes(record[..8].try_into().expect("8 bytes"));
+                let key_length = u32::from_le_bytes(record[12..16].try_into().expect("4 bytes"));
+                let (key, value) = record[16..].split_at(key_length as usize);
+                let deadline = deadline_ms.to_string();
+                let mut words = vec![&b"SET"[..], key, value];
+                if deadline_ms != i64::MIN {
+                    words.extend([&b"PXAT"[..], deadline.as_bytes()]);
+                }
+                let words = words
+                    .into_iter()
+                    .map(|word| Frame::Blob(b'$', word.to_vec()));
+                records.extend(Frame::Aggregate(b'*', words.collect()).encode());
+            }
+            _ => assert_eq!(*kind, 2),
         }
-        frames = &rest[length..];
+        frames = rest;
     }
     records
 }
