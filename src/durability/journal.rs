@@ -33,6 +33,7 @@ struct Group {
     records: Vec<u8>,
     count: usize,
     has_grant: bool,
+    has_swap: bool,
 }
 
 /// What it would mean to lose changes.
@@ -214,6 +215,7 @@ impl Journal {
         self.writer.fix_all();
         if let Some(group) = &mut self.group {
             group.has_grant = true;
+            group.has_swap = true;
         }
         self.append_plain(|encoder| encoder.swap(first, second))
     }
@@ -231,6 +233,11 @@ impl Journal {
             Some(group) if group.has_grant => Kind::Grant,
             _ => Kind::Removal,
         }
+    }
+
+    /// Whether databases were swapped in what was collected.
+    pub(super) fn group_swaps(&self) -> bool {
+        self.group.as_ref().is_some_and(|group| group.has_swap)
     }
 
     /// Appends what was collected.

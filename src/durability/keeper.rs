@@ -310,6 +310,10 @@ impl Drop for Group<'_> {
     fn drop(&mut self) {
         let mut journal = self.keeper.journal.lock();
         let kind = journal.group_kind();
+        if journal.group_swaps() {
+            // Since it was told, a rewrite may have begun the file that it is appended to.
+            self.keeper.rewriting.spoil();
+        }
         let ended = journal.end_group();
         self.keeper.appended(&mut journal, kind, ended);
     }

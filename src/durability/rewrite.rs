@@ -211,16 +211,19 @@ impl Keeper {
         let stem = &self.rewriting.stem;
         let failed = |what, error: &io::Error| JournalError::system(what, &self.directory, error);
         for _ in 0..TRIES {
-            self.rewriting.is_spoiled.store(false, Ordering::SeqCst);
             let first_kept = self.begin_increment()?;
             let temporary = self
                 .directory
                 .join(format!("{TEMPORARY}{}.aof", std::process::id()));
             let written = self.write_base(&temporary, keyspace, still);
-            let bytes = written.map_err(|error| failed("write a base file in", &error))?;
-            if self.rewriting.is_spoiled.load(Ordering::SeqCst) {
-                continue;
+            if !matches!(written, Ok(Some(_))) {
+                // A full disk needs the space.
+                let _ = fs::remove_file(&temporary);
             }
+            let written = written.map_err(|error| failed("write a base file in", &error))?;
+            let Some(bytes) = written else {
+                continue;
+            };
             let mut manifest = self.rewriting.manifest.lock();
             let mut next = manifest.clone();
             let base = next.replace_base(stem, BaseFormat::Aof, first_kept);
@@ -257,7 +260,12 @@ impl Keeper {
         next.write(&self.directory, stem)?;
         *manifest = next;
         let _syncing = self.syncing.lock();
-        let moved = self.journal.lock().move_to(increment, &self.clock);
+        let moved = {
+            let mut journal = self.journal.lock();
+            // A swap in the old file is one of before the snapshot; any later one spoils it.
+            self.rewriting.is_spoiled.store(false, Ordering::SeqCst);
+            journal.move_to(increment, &self.clock)
+        };
         let (old, length) = moved.map_err(|error| failed(&error))?;
         self.rewriting
             .others_bytes
@@ -269,13 +277,14 @@ impl Keeper {
         Ok(part.number)
     }
 
-    /// Writes all keys to a file; tells its length.
+    /// Writes all keys to a file; tells its length, and nothing if it is no snapshot because
+    /// databases were swapped meanwhile. What is swapped behind the last key does no harm.
     fn write_base<G>(
         &self,
         path: &Path,
         keyspace: &Keyspace,
         still: &impl Fn() -> G,
-    ) -> io::Result<u64> {
+    ) -> io::Result<Option<u64>> {
         let mut base = BufWriter::with_capacity(256 * 1024, File::create(path)?);
         let (now, unix_us) = self.clock.boot_and_unix_micros();
         let offset = WallOffset::between(now, unix_us);
@@ -293,7 +302,11 @@ impl Keeper {
                 cursor = keyspace.walk(database, cursor, KEYS, now, |walked| {
                     encode(&walked, database, &mut selected, offset, &mut records);
                 });
+                let is_spoiled = self.rewriting.is_spoiled.load(Ordering::SeqCst);
                 drop(guard);
+                if is_spoiled {
+                    return Ok(None);
+                }
                 base.write_all(&records)?;
                 bytes += records.len() as u64;
                 if cursor == Cursor::START {
@@ -302,7 +315,7 @@ impl Keeper {
             }
         }
         base.into_inner()?.sync_all()?;
-        Ok(bytes)
+        Ok(Some(bytes))
     }
 
     /// BGREWRITEAOF; tells whether one runs already.
@@ -348,4 +361,98 @@ fn encode(
         encoder.select(database, selected);
         encoder.set(key, value, deadline.map(|at| offset.to_unix(at).0));
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::{Cell, RefCell};
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::clock::{BootTime, Clock};
+    use crate::config::Config;
+    use crate::durability::Store;
+    use crate::durability::reader::Request;
+    use crate::keyspace::{Change, Event, Expiry, Observer};
+
+    struct Deaf;
+
+    impl Observer for Deaf {
+        fn changed(&self, _: Change<'_>) {}
+    }
+
+    /// What a server has that keeps two databases in `directory`.
+    fn start(directory: &Path) -> (Keyspace, Arc<Keeper>) {
+        let words = ["--durability", "guard", "--dir"].map(Into::into);
+        let words = [&words[..], &[directory.into()]].concat();
+        let loaded = Config::load(&words, &mut std::io::empty()).unwrap();
+        let keyspace = Keyspace::new(2, Box::new(Deaf));
+        let clock = Arc::new(Clock::manual());
+        let mut apply = |request: &Request<'_>| {
+            if request.arguments().next() == Some(b"SWAPDB") {
+                keyspace.swap(0, 1, clock.now());
+            }
+            Ok(())
+        };
+        let store = Store::open(&loaded.config.settings.durability).unwrap();
+        let files = store.load(&keyspace, &clock, &mut apply).unwrap();
+        let keeper = files.start(clock).unwrap();
+        keyspace.record_to(Box::new(Arc::clone(&keeper)));
+        (keyspace, keeper)
+    }
+
+    /// The same, with a lock in the first database.
+    fn start_with_lock(directory: &Path) -> (Keyspace, Arc<Keeper>) {
+        let (keyspace, keeper) = start(directory);
+        let mut guard = keyspace.key(0, b"lock", keeper.clock.now());
+        guard.set(b"token", Expiry::Never, Event::Set);
+        drop(guard);
+        (keyspace, keeper)
+    }
+
+    /// How many keys the files have in each database.
+    fn kept(directory: &Path) -> [usize; 2] {
+        let (keyspace, _) = start(directory);
+        [0, 1].map(|database| keyspace.size(database).keys)
+    }
+
+    #[test]
+    fn a_swap_that_is_appended_to_a_file_begun_after_it_is_not_done_twice() {
+        let place = tempfile::tempdir().unwrap();
+        let (keyspace, keeper) = start_with_lock(place.path());
+        // It is appended when the script ends that has asked for it, for which the snapshot waits.
+        let script = RefCell::new(Some(keeper.group()));
+        keyspace.swap(0, 1, keeper.clock.now());
+        assert!(keeper.rewriting.begin());
+        keeper.rewrite(&keyspace, || drop(script.take()));
+        assert_eq!(keeper.rewrite_state().rewrites, 1);
+        drop((script, keyspace));
+        drop(keeper);
+        assert_eq!(kept(place.path()), [0, 1]);
+    }
+
+    #[test]
+    fn a_swap_behind_the_last_key_does_not_spoil_a_snapshot() {
+        struct Walking<'a>(&'a Keyspace, &'a Cell<usize>);
+
+        impl Drop for Walking<'_> {
+            fn drop(&mut self) {
+                self.1.set(self.1.get() + 1);
+                if self.1.get().is_multiple_of(2) {
+                    self.0.swap(0, 1, BootTime::from_micros(0));
+                }
+            }
+        }
+
+        let place = tempfile::tempdir().unwrap();
+        let (keyspace, keeper) = start_with_lock(place.path());
+        let steps = Cell::new(0);
+        assert!(keeper.rewriting.begin());
+        keeper.rewrite(&keyspace, || Walking(&keyspace, &steps));
+        assert_eq!(keeper.rewrite_state().rewrites, 1);
+        assert_eq!(steps.get(), 2, "one for each database");
+        drop(keyspace);
+        drop(keeper);
+        assert_eq!(kept(place.path()), [0, 1]);
+    }
 }
