@@ -52,6 +52,11 @@ pub fn file_name(stem: &str) -> String {
     format!("{stem}.manifest")
 }
 
+/// The name that a manifest has until it is complete.
+pub(super) fn temporary_name(stem: &str) -> String {
+    format!("temp-{}", file_name(stem))
+}
+
 impl Manifest {
     /// The list that Redis 7 makes of the one file that it had before: this is the base, under its
     /// old name.
@@ -171,7 +176,7 @@ impl Manifest {
     /// What the system says.
     pub fn write(&self, directory: &Path, stem: &str) -> Result<(), JournalError> {
         let path = directory.join(file_name(stem));
-        let temporary = directory.join(format!("temp-{}", file_name(stem)));
+        let temporary = directory.join(temporary_name(stem));
         let written = write_synced(&temporary, &self.text());
         written.map_err(|error| JournalError::system("write", &temporary, &error))?;
         fs::rename(&temporary, &path)

@@ -10,7 +10,7 @@ use super::file::{AppendOnlyFile, Entry};
 use super::horizon::{Found, Horizon};
 use super::loaded::Loaded;
 use super::lock::DirectoryLock;
-use super::manifest::{Manifest, Part};
+use super::manifest::{self, Manifest, Part};
 use super::reader::{Ending, Request};
 use super::replay::Replay;
 use super::rewrite::TEMPORARY;
@@ -51,7 +51,7 @@ impl<'a> Store<'a> {
                 fault,
             },
         })?;
-        remove_unfinished(directory).map_err(denied("tidy up"))?;
+        remove_unfinished(directory, &settings.stem).map_err(denied("tidy up"))?;
         let manifest = upgrade::manifest(directory, &settings.stem)?;
         let (horizon, found) = Horizon::open(directory).map_err(denied("open the horizon in"))?;
         Ok(Store {
@@ -259,11 +259,13 @@ fn refused(path: &Path, offset: u64, what: String) -> RestoreError {
     }
 }
 
-/// A rewrite that was interrupted leaves a file that nothing names.
-fn remove_unfinished(directory: &Path) -> io::Result<()> {
+/// A rewrite that was interrupted leaves a base or a manifest that nothing names.
+fn remove_unfinished(directory: &Path, stem: &str) -> io::Result<()> {
+    let manifest = manifest::temporary_name(stem);
     for entry in fs::read_dir(directory)? {
         let entry = entry?;
-        if entry.file_name().to_string_lossy().starts_with(TEMPORARY) {
+        let name = entry.file_name();
+        if name.to_string_lossy().starts_with(TEMPORARY) || name == *manifest {
             fs::remove_file(entry.path())?;
         }
     }
