@@ -3,7 +3,7 @@
 use std::fs;
 use std::time::Duration;
 
-use super::{FIRST, MANIFEST, Place, assert_same, records, state};
+use super::{FIRST, MANIFEST, Place, assert_same, records, state, strings};
 use crate::support::client::Connection;
 use crate::support::program::serve;
 use crate::support::seed::Seed;
@@ -32,15 +32,13 @@ fn assert_halves(place: &Place) {
 }
 
 #[test]
-fn a_base_that_was_not_finished_is_removed() {
+fn a_base_or_manifest_that_was_not_finished_is_removed() {
     let (place, _) = halves();
     fs::write(place.file("temp-rewriteaof-4711.aof"), "half a reco").expect("a file");
+    fs::write(place.file("temp-appendonly.aof.manifest"), "file appe").expect("a file");
+    assert_eq!(place.unfinished().len(), 2);
     assert_halves(&place);
-    let names = place.names();
-    assert!(
-        !names.iter().any(|name| name.starts_with("temp-rewriteaof")),
-        "{names:?}"
-    );
+    assert_eq!(place.unfinished(), [""; 0]);
 }
 
 /// Moves the second half to a file of its own, with the space that a killed server leaves behind
@@ -149,75 +147,113 @@ fn wait_for_base(place: &Place, client: &mut Connection, name: &str) {
     });
 }
 
-/// Requests of which some hundred make a rewrite due.
-fn churn(client: &mut Connection, random: &mut Seed, value: &str) {
+/// Kinds of requests; the last ones swap databases, which spoils a rewrite that is under way.
+const KINDS: usize = 32;
+const KINDS_WITHOUT_SWAPS: usize = 30;
+
+/// Requests, of the first so many kinds, of which some hundred make a rewrite due.
+fn churn(client: &mut Connection, random: &mut Seed, kinds: usize) {
+    let value = "v".repeat(200);
     let (key, other) = (random.below(300), random.below(300));
-    let ttl = 100_000 + random.below(1000);
-    let line = match random.below(30) {
+    // No key's time is over while the test runs.
+    let ttl = 3_000_000 + random.below(1000);
+    let line = match random.below(kinds) {
         0..18 => format!("SET k{key} {value}{other} PX {ttl}"),
         18..22 => format!("DEL k{key} k{other}"),
         22 => format!("RENAME k{key} k{other}"),
         23 => format!("SELECT {}", random.below(3)),
-        24 => format!("SWAPDB {} {}", random.below(3), random.below(3)),
-        25 => format!("APPEND k{key} more"),
-        26 => format!("COPY k{key} k{other} DB {} REPLACE", random.below(3)),
-        27 => format!(
+        24 => format!("APPEND k{key} more"),
+        25 => format!("COPY k{key} k{other} DB {} REPLACE", random.below(3)),
+        26 => format!(
             "EVAL \"for i = 1, 5 do redis.call('set', 'k' .. (i * 7), '{value}{other}') end\" 0"
         ),
-        28 if random.is_one_in(10) => "FLUSHDB".to_owned(),
+        27 if random.is_one_in(10) => "FLUSHDB".to_owned(),
+        30 => format!("SWAPDB {} {}", random.below(3), random.below(3)),
+        31 => format!(
+            "EVAL \"redis.call('swapdb', {}, {}) redis.call('set', 'k{key}', '{value}') for i = 1, \
+             2000 do redis.call('get', 'k' .. i) end\" 0",
+            random.below(3),
+            random.below(3)
+        ),
         _ => format!("PEXPIRE k{key} {ttl}"),
     };
     client.ask(&line);
 }
 
+/// Keys and values of three databases, without times: these pass by themselves here. They are got
+/// at once, so that a rewrite does not come far meanwhile.
+fn values(client: &mut Connection) -> Vec<Vec<Vec<u8>>> {
+    let script = "local all = {} for d = 0, 2 do redis.call('select', d) \
+                  for _, k in ipairs(redis.call('keys', '*')) do \
+                  local n = #all all[n + 1] = tostring(d) all[n + 2] = k \
+                  all[n + 3] = redis.call('get', k) end end return all";
+    let all = strings(client.call(&["EVAL", script, "0"]));
+    let mut all: Vec<_> = all.chunks(3).map(<[Vec<u8>]>::to_vec).collect();
+    all.sort();
+    all
+}
+
+impl Place {
+    /// The base that the manifest names.
+    fn base(&self) -> Option<String> {
+        let manifest = fs::read_to_string(self.file(MANIFEST)).unwrap_or_default();
+        let mut names = manifest.split(' ').map(str::to_owned);
+        names.find(|name| name.contains(".base."))
+    }
+
+    /// Files that only a rewrite under way has.
+    fn unfinished(&self) -> Vec<String> {
+        let mut names = self.names();
+        names.retain(|name| name.starts_with("temp-"));
+        names
+    }
+}
+
+/// Changes keys until a rewrite has ended and, in every other round, another one is at its base.
+fn churn_into_rewrite(place: &Place, client: &mut Connection, random: &mut Seed, round: usize) {
+    let before = place.base();
+    for _ in 0..500 {
+        churn(client, random, KINDS);
+    }
+    eventually("the journal is written anew", || {
+        churn(client, random, KINDS_WITHOUT_SWAPS);
+        place.base() != before
+    });
+    if round.is_multiple_of(2) {
+        eventually("the next rewrite is at its base", || {
+            churn(client, random, KINDS);
+            !place.unfinished().is_empty()
+        });
+    } else {
+        for _ in 0..random.below(500) {
+            churn(client, random, KINDS);
+        }
+    }
+}
+
 #[test]
 fn a_kill_in_the_middle_of_rewrites_loses_nothing() {
     let mut random = Seed(11);
-    let value = "v".repeat(200);
     let place = Place::new();
-    let words: Vec<String> = OFTEN
-        .iter()
-        .flat_map(|(name, value)| [format!("--{name}"), (*value).to_owned()])
-        .collect();
-    let more: Vec<&str> = words.iter().map(String::as_str).collect();
-    let mut bases = std::collections::BTreeSet::new();
-    for round in 0..8 {
-        let arguments = [&place.arguments("guard")[..], &more].concat();
-        let (mut running, address) = serve(&arguments);
+    let calm = place.arguments("guard");
+    let often = OFTEN.map(|(name, value)| [format!("--{name}"), value.to_owned()]);
+    let often: Vec<&str> = often.iter().flatten().map(String::as_str).collect();
+    let mut expected = Vec::new();
+    for round in 0..10 {
+        let (mut running, address) = serve(&[&calm[..], &often].concat());
         let mut client = Connection::open(address).expect("the server accepts");
-        for _ in 0..1500 + 137 * round {
-            churn(&mut client, &mut random, &value);
-        }
-        client.ask("SELECT 0");
-        let expected = values(&mut client);
+        assert_eq!(values(&mut client), expected, "before round {round}");
+        churn_into_rewrite(&place, &mut client, &mut random, round);
+        expected = values(&mut client);
         running.child.kill().expect("it can be killed");
         running.child.wait().expect("it ends");
-        bases.extend(
-            place
-                .names()
-                .into_iter()
-                .filter(|name| name.contains(".base.")),
-        );
-        let (_running, address) = serve(&arguments);
+        let left = place.unfinished();
+        // This one has no reason to write anything anew itself.
+        let (_running, address) = serve(&calm);
         let mut client = Connection::open(address).expect("the server accepts");
         assert_eq!(values(&mut client), expected, "round {round}");
-        let names = place.names();
-        assert!(
-            !names.iter().any(|name| name.starts_with("temp-")),
-            "{names:?}"
-        );
+        assert_eq!(place.unfinished(), [""; 0], "of {left:?}");
     }
-    assert!(
-        bases.len() > 4,
-        "the journal was hardly written anew: {bases:?}"
-    );
-}
-
-/// Keys and values, without times: these pass by themselves here.
-fn values(client: &mut Connection) -> Vec<(usize, Vec<u8>, Vec<u8>)> {
-    let all = state(client, 3).into_iter();
-    all.map(|((database, key), (value, _))| (database, key, value))
-        .collect()
 }
 
 #[test]

@@ -14,7 +14,7 @@ use super::frame::Frame;
 use super::words::quoted;
 
 /// How long a reply that must come may take.
-pub(crate) const REPLY_WAIT: Duration = Duration::from_secs(10);
+pub(crate) const REPLY_WAIT: Duration = Duration::from_secs(60);
 
 /// A connection to a server under test.
 pub(crate) struct Connection {
