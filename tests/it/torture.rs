@@ -2,6 +2,7 @@
 //! started is ended.
 
 use std::net::SocketAddr;
+use std::process::Output;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
@@ -11,7 +12,7 @@ use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::support::client::Connection;
-use crate::support::program::{Directory, Running, failure, free_port, run, text};
+use crate::support::program::{Directory, Running, failure, free_port, program, run, text};
 use crate::support::service::{connect, eventually, start_on_real_time};
 
 /// What the program did: exit code, its line of JSON, standard error.
@@ -21,15 +22,20 @@ struct Outcome {
     told: String,
 }
 
-fn torture(arguments: &[&str]) -> Outcome {
-    let output = run(&[&["torture", "--json"], arguments].concat());
-    let told = String::from_utf8(output.stderr).expect("messages are text");
-    let report = serde_json::from_slice(&output.stdout);
-    Outcome {
-        code: output.status.code(),
-        report: report.unwrap_or_else(|error| panic!("{error}: {told}")),
-        told,
+impl Outcome {
+    fn of(output: &Output) -> Outcome {
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        let report = serde_json::from_slice(&output.stdout);
+        Outcome {
+            code: output.status.code(),
+            report: report.unwrap_or_else(|error| panic!("{error}: {told}")),
+            told,
+        }
     }
+}
+
+fn torture(arguments: &[&str]) -> Outcome {
+    Outcome::of(&run(&[&["torture", "--json"], arguments].concat()))
 }
 
 fn joined(addresses: &[SocketAddr]) -> String {
@@ -85,9 +91,10 @@ fn a_server_that_forgets_its_locks_is_found_and_drawn() {
         scope.spawn(|| forget_often(&server, &is_over));
         let words = ["--addresses", &address, "--faults", "none", "--picture"];
         let words = [&words[..], &[text(&picture)], &SHORT].concat();
-        let outcome = torture(&words);
+        let output = program(&[&["torture", "--json"], &words[..]].concat()).output();
+        // Before anything can fail, which would wait for the other thread.
         is_over.store(true, Ordering::Relaxed);
-        outcome
+        Outcome::of(&output.expect("the program runs"))
     });
     assert_eq!(outcome.code, Some(1));
     assert!(outcome.told.contains("mutual exclusion was violated"));
