@@ -111,9 +111,13 @@ fn a_server_that_forgets_its_locks_is_found_and_drawn() {
     assert!(drawn.starts_with("<svg ") && drawn.contains(">instance 1</text>"));
 }
 
-/// Deletes every lock about twenty times in the life of one.
+/// Deletes every lock about twenty times in the life of one, once the clients have begun: before
+/// that the service is tried, and must do what it should.
 fn forget_often(server: &Server, is_over: &AtomicBool) {
     let mut connection = connect(server);
+    eventually("a client has the lock", || {
+        is_over.load(Ordering::Relaxed) || connection.ask("EXISTS lock:torture:0") == ":1"
+    });
     while !is_over.load(Ordering::Relaxed) {
         assert_eq!(connection.ask("FLUSHALL"), "+OK");
         thread::park_timeout(Duration::from_millis(10));
