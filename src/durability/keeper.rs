@@ -155,7 +155,6 @@ impl Keeper {
     pub fn sync_for(&self, ticket: Ticket, waker: &Waker) -> bool {
         if let Err(error) = self.sync() {
             self.fail(&error);
-            self.bell.ring();
         }
         self.poll(ticket, waker)
     }
@@ -246,7 +245,8 @@ impl Keeper {
         self.fail(error);
     }
 
-    /// Notes that the disk does not do what it should.
+    /// Notes that the disk does not do what it should. The thread tries it once a second then, and
+    /// wakes whoever waits.
     pub(super) fn fail(&self, error: &io::Error) {
         let mut failure = self.failure.lock();
         *failure = error.to_string();
@@ -257,6 +257,7 @@ impl Keeper {
                  releases and reads go on",
                 self.directory.display()
             );
+            self.bell.ring();
         }
     }
 

@@ -56,7 +56,14 @@ impl Keeper {
         // A disk without space for more still takes what is to be synced and promised: releases
         // and reads wait for that.
         let has_space = self.get_space();
-        let backlog = self.journal.lock().writer.old_backlog();
+        let backlog = {
+            let mut journal = self.journal.lock();
+            // Whether a disk takes anything is seen by all that there is.
+            match self.is_failing() {
+                true => journal.writer.backlog(),
+                false => journal.writer.old_backlog(),
+            }
+        };
         let is_drained = backlog.drain();
         let is_promised = self.promise();
         let is_synced = if is_sync_due { self.sync() } else { Ok(()) };

@@ -5,17 +5,20 @@
 
 use std::fs;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use rustix::process::{Pid, Resource, Rlimit, prlimit};
 
 use super::{FIRST, Place, number};
-use crate::support::client::Connection;
+use crate::support::client::{Connection, Received};
 use crate::support::program::{Running, free_port, serve};
 use crate::support::service::eventually;
 
 const RELEASE: &str = "EVAL \"if redis.call('get', KEYS[1]) == ARGV[1] then return \
                        redis.call('del', KEYS[1]) else return 0 end\" 1";
 const REFUSED: &str = "-MISCONF Errors writing to the AOF file: File too large (os error 27)";
+/// After so long without a reply none is waited for.
+const SILENCE: Duration = Duration::from_secs(2);
 /// More than fits in the space that is taken ahead.
 const PADS_MAX: usize = 600;
 /// Names that fill the last reserve when they are deleted.
@@ -42,13 +45,16 @@ fn fill(address: SocketAddr) -> usize {
     let mut kept = 0;
     for number in 0..PADS_MAX {
         client.send(&["SET", &format!("pad:{number}"), &pad]);
-        match client.next().as_str() {
-            "+OK" => kept += 1,
-            // What found no room at the last moment is answered by nothing.
-            "closed" => client = Connection::open(address).expect("the server accepts"),
-            answer => {
-                assert_eq!(answer, REFUSED);
+        match client.receive(SILENCE).expect("a reply") {
+            Received::Frame(frame) if frame.to_string() == "+OK" => kept += 1,
+            Received::Frame(frame) => {
+                assert_eq!(frame.to_string(), REFUSED);
                 return kept;
+            }
+            // What found no room at the last moment is answered by nothing, and what found some but
+            // could not be synced not before there is space.
+            Received::Eof | Received::Silence => {
+                client = Connection::open(address).expect("the server accepts");
             }
         }
     }
