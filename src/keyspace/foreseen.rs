@@ -62,12 +62,7 @@ impl<'a> Foreseen<'a> {
 
     /// Begins to fetch the memory of all of them.
     pub fn prefetch(&self, keyspace: &Keyspace, database: usize) {
-        for key in &self.keys {
-            keyspace.prefetch_bucket(database, *key);
-        }
-        for key in &self.keys {
-            keyspace.prefetch_entry(database, *key);
-        }
+        keyspace.prefetch(database, &self.keys);
         if let Some(recorder) = keyspace.recorder.get() {
             recorder.foresee(&self.keys);
         }

@@ -98,17 +98,29 @@ impl<'a> KeyGuard<'a> {
         KeyGuard::look_up(keyspace, database, slot, shard, hash, key, now)
     }
 
+    /// A guard is large: it is made where it stays, and so at the end.
+    #[inline(always)]
     pub(super) fn look_up(
         keyspace: &'a Keyspace,
         database: usize,
         slot: &'a Slot,
-        shard: ShardRef<'a>,
+        mut shard: ShardRef<'a>,
         hash: u64,
         key: &'a [u8],
         now: BootTime,
     ) -> KeyGuard<'a> {
-        let found = shard.find(hash, key);
-        let mut guard = KeyGuard {
+        let (found, is_kept) = match shard.find(hash, key) {
+            Some(index) if shard.at(index).is_expired(now) => {
+                let is_kept = keyspace.keeps_expired(now);
+                if !is_kept {
+                    shard.remove(hash, index);
+                    keyspace.tell_expired(database, key);
+                }
+                (None, is_kept)
+            }
+            found => (found, false),
+        };
+        KeyGuard {
             keyspace,
             slot,
             shard,
@@ -117,20 +129,9 @@ impl<'a> KeyGuard<'a> {
             key,
             now,
             found,
-            is_kept: false,
+            is_kept,
             changed: Changed::Nothing,
-        };
-        if let Some(index) = found
-            && guard.shard.at(index).is_expired(now)
-        {
-            guard.found = None;
-            guard.is_kept = keyspace.keeps_expired(now);
-            if !guard.is_kept {
-                guard.shard.remove(hash, index);
-                keyspace.tell_expired(database, key);
-            }
         }
-        guard
     }
 
     /// Whether the key is there.
@@ -186,7 +187,7 @@ impl<'a> KeyGuard<'a> {
         self.tell(event);
         match expiry {
             Expiry::Keep => {}
-            Expiry::Never => self.shard.set_deadline(index, None, self.now),
+            Expiry::Never => self.shard.persist(index),
             Expiry::At(deadline) => self.expire_at(deadline),
         }
     }
@@ -197,7 +198,7 @@ impl<'a> KeyGuard<'a> {
         let index = self.store(&content.value, content.form);
         self.tell(Event::New);
         match content.deadline {
-            None => self.shard.set_deadline(index, None, self.now),
+            None => self.shard.persist(index),
             Some(deadline) => self.schedule(index, deadline),
         }
     }
@@ -258,17 +259,15 @@ impl<'a> KeyGuard<'a> {
 
     fn schedule(&mut self, index: u32, deadline: BootTime) {
         self.changed = self.changed.max(Changed::Deadline);
-        self.shard.set_deadline(index, Some(deadline), self.now);
-        if let Some(due) = self.shard.next_due() {
-            self.slot.note_due(due, &self.keyspace.alarm);
-        }
+        let due = self.shard.expire_at(index, deadline, self.now);
+        self.slot.note_due(due, &self.keyspace.alarm);
     }
 
     /// Takes the deadline away; tells whether there was one.
     pub fn persist(&mut self) -> bool {
         match self.found {
             Some(index) if self.shard.at(index).deadline().is_some() => {
-                self.shard.set_deadline(index, None, self.now);
+                self.shard.persist(index);
                 self.changed = self.changed.max(Changed::Deadline);
                 self.tell(Event::Persist);
                 true
@@ -307,10 +306,16 @@ impl<'a> KeyGuard<'a> {
     }
 }
 
-impl KeyGuard<'_> {
-    /// Tells the recorder what the key is now, or has it told with the other keys that are held.
-    #[inline(never)]
-    fn record(&mut self) {
+impl Drop for KeyGuard<'_> {
+    /// Tells the recorder what the key is now, or has it told with the other keys that are held:
+    /// while the shard is still locked, so that the changes of a key are told in their order.
+    ///
+    /// Nothing here takes the guard's own address, or it could not live in registers.
+    #[inline]
+    fn drop(&mut self) {
+        if self.changed == Changed::Nothing {
+            return;
+        }
         let Some(recorder) = self.keyspace.recorder.get() else {
             return;
         };
@@ -326,18 +331,8 @@ impl KeyGuard<'_> {
                     key: self.key,
                     state,
                 };
-                recorder.changed(&[change], self.now);
+                record::tell(&**recorder, change, self.now);
             }
-        }
-    }
-}
-
-impl Drop for KeyGuard<'_> {
-    /// While the shard is still locked, so that the changes of a key are told in their order.
-    #[inline]
-    fn drop(&mut self) {
-        if self.changed != Changed::Nothing && self.keyspace.recorder.get().is_some() {
-            self.record();
         }
     }
 }

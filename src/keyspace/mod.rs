@@ -157,20 +157,17 @@ impl Keyspace {
         Hashed { key, hash }
     }
 
-    /// Begins to fetch the memory of a key that will be asked for soon.
-    #[inline]
-    fn prefetch_bucket(&self, database: usize, key: Hashed<'_>) {
-        let slot = &self.slots(database)[shard_index(key.hash)];
-        slot.whereabouts.prefetch(key.hash);
-    }
-
-    /// Goes on with what [`Keyspace::prefetch_bucket`] began, once a few other keys have had their
-    /// turn.
-    #[inline]
-    fn prefetch_entry(&self, database: usize, key: Hashed<'_>) {
-        let slot = &self.slots(database)[shard_index(key.hash)];
-        if let Some(shard) = slot.shard.try_lock() {
-            shard.prefetch(key.hash);
+    /// Begins to fetch the memory of keys that will be asked for soon: first where their entries
+    /// are named, and once all are on their way the entries.
+    fn prefetch(&self, database: usize, keys: &[Hashed<'_>]) {
+        let slots = self.slots(database);
+        for Hashed { hash, .. } in keys {
+            slots[shard_index(*hash)].whereabouts.prefetch(*hash);
+        }
+        for Hashed { hash, .. } in keys {
+            if let Some(shard) = slots[shard_index(*hash)].shard.try_lock() {
+                shard.prefetch(*hash);
+            }
         }
     }
 

@@ -85,6 +85,12 @@ impl Keyspace {
     }
 }
 
+/// Tells of one key.
+#[inline(never)]
+pub(super) fn tell(recorder: &dyn Recorder, change: KeyChange<'_>, now: BootTime) {
+    recorder.changed(&[change], now);
+}
+
 /// What the key at `index` is now.
 pub(super) fn state(shard: &Shard, index: Option<u32>, changed: Changed) -> KeyState<'_> {
     match index.map(|index| shard.at(index)) {

@@ -86,21 +86,28 @@ impl Shard {
         self.slab.signature(index)
     }
 
-    /// Gives the entry another deadline, or none.
-    pub(super) fn set_deadline(&mut self, index: u32, deadline: Option<BootTime>, now: BootTime) {
-        self.clear_deadline(index);
-        if let Some(deadline) = deadline {
-            if self.timed == 0 {
-                self.wheel.catch_up(Tick::at_or_before(now));
-            }
-            self.slab.set_deadline(index, Some(deadline));
-            self.wheel.insert(&mut self.slab, index);
-            self.timed += 1;
+    /// Gives the entry another deadline; tells when [`Shard::pop_due`] has something to do for it.
+    pub(super) fn expire_at(&mut self, index: u32, deadline: BootTime, now: BootTime) -> BootTime {
+        self.persist(index);
+        if self.timed == 0 {
+            self.wheel.catch_up(Tick::at_or_before(now));
+        }
+        self.slab.set_deadline(index, Some(deadline));
+        self.timed += 1;
+        self.wheel.insert(&mut self.slab, index)
+    }
+
+    /// Takes the entry's deadline away, if it has one.
+    pub(super) fn persist(&mut self, index: u32) {
+        if self.slab.at(index).deadline().is_some() {
+            self.wheel.remove(&mut self.slab, index);
+            self.slab.set_deadline(index, None);
+            self.timed -= 1;
         }
     }
 
     pub(super) fn remove(&mut self, hash: u64, index: u32) {
-        self.clear_deadline(index);
+        self.persist(index);
         self.table.remove(hash, index);
         self.slab.remove(index);
     }
@@ -156,14 +163,6 @@ impl Shard {
                 let start = random(end);
                 (start..end).chain(0..start).find_map(living)
             })
-    }
-
-    fn clear_deadline(&mut self, index: u32) {
-        if self.slab.at(index).deadline().is_some() {
-            self.wheel.remove(&mut self.slab, index);
-            self.slab.set_deadline(index, None);
-            self.timed -= 1;
-        }
     }
 }
 

@@ -94,6 +94,8 @@ struct Level {
 struct Place {
     level: usize,
     slot: usize,
+    /// The slot's first turn that is still to come, or the present one.
+    first: Turn,
 }
 
 impl Wheel {
@@ -113,9 +115,10 @@ impl Wheel {
         self.elapsed = self.elapsed.max(self.turn(now));
     }
 
-    /// Links the entry at `index`.
-    pub(super) fn insert(&mut self, nodes: &mut impl Nodes, index: u32) {
-        let Place { level, slot } = self.place(self.turn(nodes.tick(index)));
+    /// Links the entry at `index`. Tells when the wheel has something to do for it: it is due, or
+    /// moves down a level.
+    pub(super) fn insert(&mut self, nodes: &mut impl Nodes, index: u32) -> BootTime {
+        let Place { level, slot, first } = self.place(self.turn(nodes.tick(index)));
         let level = self.levels[level].get_or_insert_with(|| {
             Box::new(Level {
                 occupied: 0,
@@ -131,6 +134,7 @@ impl Wheel {
         if head != NIL {
             nodes.links(head).prev = index;
         }
+        self.start(first)
     }
 
     /// Unlinks the entry at `index`, whose tick is still the one it was inserted with.
@@ -143,7 +147,7 @@ impl Wheel {
             nodes.links(prev).next = next;
             return;
         }
-        let Place { level, slot } = self.place(self.turn(nodes.tick(index)));
+        let Place { level, slot, .. } = self.place(self.turn(nodes.tick(index)));
         let Some(level) = self.levels[level].as_mut() else {
             debug_assert!(false, "a linked entry's level exists");
             return;
@@ -178,8 +182,7 @@ impl Wheel {
 
     /// When the wheel next has something to do: an entry is due, or entries move down a level.
     pub(super) fn next_due(&self) -> Option<BootTime> {
-        self.next_slot()
-            .map(|(_, turn)| Tick(turn.0.saturating_sub(self.phase)).start())
+        self.next_slot().map(|(_, turn)| self.start(turn))
     }
 
     /// Moves the entries of a slot that time has entered to their lower levels.
@@ -215,8 +218,16 @@ impl Wheel {
         let turn = turn.max(self.elapsed);
         let differing = (self.elapsed.0 ^ turn.0) | (SLOTS as u64 - 1);
         let level = (differing.ilog2() / SLOT_BITS) as usize;
-        let slot = (turn.0 >> (SLOT_BITS as usize * level)) as usize % SLOTS;
-        Place { level, slot }
+        let shift = SLOT_BITS as usize * level;
+        Place {
+            level,
+            slot: (turn.0 >> shift) as usize % SLOTS,
+            first: Turn(turn.0 >> shift << shift),
+        }
+    }
+
+    fn start(&self, turn: Turn) -> BootTime {
+        Tick(turn.0.saturating_sub(self.phase)).start()
     }
 
     fn turn(&self, tick: Tick) -> Turn {
