@@ -22,10 +22,12 @@ pub fn run(ctx: &mut Context<'_>, request: &[&[u8]]) -> Outcome {
 }
 
 /// As [`run`], where `named` is what [`named`] found before, and [`answer_error`] is left to the
-/// caller: an outcome is large, and is written once where the caller wants it.
+/// caller: an outcome is large, and is written once where the caller wants it. So that it is, the
+/// way from here to the command is one function.
 ///
 /// # Errors
 /// The command's, or why it may not run.
+#[inline(always)]
 pub fn run_named(
     ctx: &mut Context<'_>,
     named: Option<&'static Row>,
@@ -75,7 +77,7 @@ pub(super) fn run_if_admitted(
     run_admitted(ctx, row, request)
 }
 
-#[inline]
+#[inline(always)]
 fn run_admitted(ctx: &mut Context<'_>, row: &'static Row, request: &[&[u8]]) -> CommandResult {
     let result = call(ctx, row, request);
     if let Ok(Outcome::Reply(reply @ Reply::Error(_))) = &result {
@@ -93,6 +95,7 @@ pub fn answer_error(ctx: &mut Context<'_>, error: CommandError) -> Outcome {
 }
 
 /// Runs a command that may run, and measures it.
+#[inline(always)]
 pub fn call(ctx: &mut Context<'_>, row: &'static Row, request: &[&[u8]]) -> CommandResult {
     // The commands of a script have laps of their own within this one.
     let mut laps = ctx.laps;
@@ -123,7 +126,7 @@ pub fn call_unmeasured(
     result
 }
 
-#[inline]
+#[inline(always)]
 fn call_handler(ctx: &mut Context<'_>, row: &'static Row, request: &[&[u8]]) -> CommandResult {
     if row.scope == Scope::Whole && ctx.access == Access::Beside {
         return Ok(Outcome::NeedsWhole);
