@@ -264,6 +264,18 @@ impl<'a> Context<'a> {
         self.tally.add_call(row, 0, None, u64::from(failed));
     }
 
+    /// Counts a GET that is a step of a native script.
+    #[inline]
+    pub fn count_script_get(&mut self) {
+        self.tally.script_gets += 1;
+    }
+
+    /// Counts a DEL that is a step of a native script.
+    #[inline]
+    pub fn count_script_del(&mut self) {
+        self.tally.script_dels += 1;
+    }
+
     /// Counts what became of locks.
     #[inline]
     pub fn locks(&mut self) -> &mut Locks {

@@ -14,18 +14,7 @@ use crate::script::shebang::ScriptFlags;
 /// Commands that change no key and yet have an effect, which a read-only script may not have.
 const PUBLISHING: [&str; 2] = ["publish", "spublish"];
 
-static GET: LazyLock<Option<&'static Row>> = LazyLock::new(|| table::find(b"get"));
 static EXISTS: LazyLock<Option<&'static Row>> = LazyLock::new(|| table::find(b"exists"));
-static DEL: LazyLock<Option<&'static Row>> = LazyLock::new(|| table::find(b"del"));
-
-/// The row of `DEL` or `UNLINK`.
-fn row_of_deletion(command: &[u8]) -> Option<&'static Row> {
-    if command.eq_ignore_ascii_case(b"del") {
-        *DEL
-    } else {
-        table::find(command)
-    }
-}
 
 /// See the module's text.
 pub(super) struct ScriptCalls<'c, 'a> {
@@ -66,6 +55,18 @@ impl ScriptCalls<'_, '_> {
         let locks = self.ctx.locks();
         locks.wrong_tokens += u64::from(is_there && !is_equal);
         locks.late_releases += u64::from(!is_there);
+    }
+}
+
+impl ScriptCalls<'_, '_> {
+    /// Counts a run of DEL or UNLINK.
+    #[inline]
+    fn count_deletion(&mut self, command: &[u8]) {
+        if command.eq_ignore_ascii_case(b"del") {
+            self.ctx.count_script_del();
+        } else if let Some(row) = table::find(command) {
+            self.ctx.count_untimed_call(row, false);
+        }
     }
 }
 
@@ -124,7 +125,6 @@ impl Calls for ScriptCalls<'_, '_> {
             self.count_failed_release(key, value);
             return None;
         }
-        let (get, delete) = ((*GET)?, row_of_deletion(command)?);
         let mut guard = self.ctx.read(key);
         let is_there = guard.exists();
         let is_equal = guard.value() == Some(value);
@@ -133,7 +133,7 @@ impl Calls for ScriptCalls<'_, '_> {
             self.may_take_memory = true;
         }
         drop(guard);
-        self.ctx.count_untimed_call(get, false);
+        self.ctx.count_script_get();
         let locks = self.ctx.locks();
         match (is_there, is_equal) {
             (_, true) => locks.releases += 1,
@@ -141,7 +141,7 @@ impl Calls for ScriptCalls<'_, '_> {
             (false, false) => locks.late_releases += 1,
         }
         if is_equal {
-            self.ctx.count_untimed_call(delete, false);
+            self.count_deletion(command);
         }
         Some(is_equal)
     }
@@ -150,9 +150,8 @@ impl Calls for ScriptCalls<'_, '_> {
         if self.ctx.monitoring != Monitoring::Off {
             return None;
         }
-        let get = (*GET)?;
         let holds = self.ctx.read(key).value() == Some(value);
-        self.ctx.count_untimed_call(get, false);
+        self.ctx.count_script_get();
         Some(holds)
     }
 

@@ -5,7 +5,7 @@
 
 use smallvec::SmallVec;
 
-use crate::command::table::Row;
+use crate::command::table::{self, Row};
 use crate::histogram::Bucket;
 use crate::stats::Stats;
 
@@ -14,6 +14,12 @@ use crate::stats::Stats;
 pub(super) struct Tally {
     /// The commands that were run. A batch has few different ones.
     calls: SmallVec<[Calls; 4]>,
+    /// Which of them was counted last: mostly it is the next one's too.
+    latest: usize,
+    /// Runs of GET and of DEL inside native scripts, beside those among the calls: nearly every
+    /// script that runs has them.
+    pub(super) script_gets: u64,
+    pub(super) script_dels: u64,
     /// Replies that were errors.
     pub(super) errors: u64,
     /// Reads that found their key.
@@ -77,11 +83,18 @@ impl Tally {
 
     #[inline]
     fn calls_of(&mut self, row: &'static Row) -> &mut Calls {
-        let known = self
-            .calls
-            .iter()
-            .position(|calls| std::ptr::eq(calls.row, row));
-        let index = known.unwrap_or_else(|| {
+        let is_row = |calls: &Calls| std::ptr::eq(calls.row, row);
+        if !self.calls.get(self.latest).is_some_and(is_row) {
+            self.latest = self.place_of(row);
+        }
+        &mut self.calls[self.latest]
+    }
+
+    #[cold]
+    fn place_of(&mut self, row: &'static Row) -> usize {
+        let is_row = |calls: &Calls| std::ptr::eq(calls.row, row);
+        let known = self.calls.iter().position(is_row);
+        known.unwrap_or_else(|| {
             self.calls.push(Calls {
                 row,
                 untimed: 0,
@@ -90,8 +103,7 @@ impl Tally {
                 took_ns: 0,
             });
             self.calls.len() - 1
-        });
-        &mut self.calls[index]
+        })
     }
 
     /// Adds all of it to the counters.
@@ -104,6 +116,13 @@ impl Tally {
             }
             count.nanos.add(calls.took_ns);
             count.failed.add(calls.failed);
+        }
+        for (name, runs) in [("get", self.script_gets), ("del", self.script_dels)] {
+            if runs != 0
+                && let Some(row) = table::find(name.as_bytes())
+            {
+                stats.commands.of(row).add_untimed(runs);
+            }
         }
         stats.error_replies.add(self.errors);
         stats.keyspace_hits.add(self.hits);
