@@ -119,17 +119,18 @@ pub struct Span<'a> {
 }
 
 /// The expiry options that SET and GETEX share, by their word.
+#[inline]
 pub fn expiry_option(word: &[u8]) -> Option<(Unit, Base)> {
-    const OPTIONS: [(&str, Unit, Base); 4] = [
-        ("PX", Unit::Millis, Base::Now),
-        ("EX", Unit::Seconds, Base::Now),
-        ("PXAT", Unit::Millis, Base::Epoch),
-        ("EXAT", Unit::Seconds, Base::Epoch),
-    ];
-    OPTIONS
-        .iter()
-        .find(|(name, _, _)| is(word, name))
-        .map(|(_, unit, base)| (*unit, *base))
+    let (first, base) = match word {
+        [first, b'X' | b'x'] => (first, Base::Now),
+        [first, rest @ ..] if is(rest, "XAT") => (first, Base::Epoch),
+        _ => return None,
+    };
+    match first {
+        b'P' | b'p' => Some((Unit::Millis, base)),
+        b'E' | b'e' => Some((Unit::Seconds, base)),
+        _ => None,
+    }
 }
 
 impl Span<'_> {

@@ -126,17 +126,17 @@ impl<'a> Options<'a> {
 
     /// Takes the option `word`; tells how many arguments behind it belong to it.
     fn take(&mut self, word: &[u8], operand: Option<&'a [u8]>) -> Result<usize, CommandError> {
-        if args::is(word, "NX") {
-            return self.require(Condition::IfAbsent);
-        }
-        if args::is(word, "XX") {
-            return self.require(Condition::IfPresent);
-        }
-        if args::is(word, "GET") {
+        // Those of two letters are what a lock is taken with.
+        if let [first, second] = word {
+            match &[first.to_ascii_uppercase(), second.to_ascii_uppercase()] {
+                b"NX" => return self.require(Condition::IfAbsent),
+                b"XX" => return self.require(Condition::IfPresent),
+                _ => {}
+            }
+        } else if args::is(word, "GET") {
             self.answer = Answer::OldValue;
             return Ok(0);
-        }
-        if args::is(word, "KEEPTTL") && !matches!(self.lifetime, Lifetime::Until(_)) {
+        } else if args::is(word, "KEEPTTL") && !matches!(self.lifetime, Lifetime::Until(_)) {
             self.lifetime = Lifetime::Keep;
             return Ok(0);
         }
