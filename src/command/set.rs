@@ -15,6 +15,9 @@ use crate::resp::reply::Reply;
 /// Null where the condition fails. With GET the old value is the reply, whether it was set or
 /// not. With a deadline in the past the reply is OK, and the key is gone at the next lookup.
 pub fn set(ctx: &mut Context<'_>, args: &[&[u8]]) -> CommandResult {
+    if let Some(lifetime) = lifetime_of_lock(&args[3..]) {
+        return take(ctx, args[1], args[2], lifetime);
+    }
     let mut options = Options::none();
     options.read(&args[3..])?;
     let expiry = options.expiry("set", ctx)?;
@@ -64,6 +67,37 @@ pub fn set(ctx: &mut Context<'_>, args: &[&[u8]]) -> CommandResult {
         Some(old) => old.into(),
         None => Reply::OK.into(),
     })
+}
+
+/// Takes a lock: SET with NX and an expiry, which is nearly every SET that a lock server sees.
+fn take(ctx: &mut Context<'_>, name: &[u8], token: &[u8], lifetime: Span<'_>) -> CommandResult {
+    let deadline = lifetime.deadline("set", &ctx.instance.clock, ctx.now)?;
+    let maker = Signature::new(ctx.session.client.id, ctx.now);
+    let tells_refusal = ctx.tells_refusal();
+    let mut key = ctx.key(name);
+    if key.exists() {
+        let holding = tells_refusal.then(|| (key.holding(), key.signature()));
+        drop(key);
+        ctx.note_refusal(name, holding);
+        return Ok(Reply::Null.into());
+    }
+    key.set(token, Expiry::At(deadline), Event::Set);
+    key.sign(maker);
+    drop(key);
+    ctx.locks().grants += 1;
+    Ok(Reply::OK.into())
+}
+
+/// The expiry among these options, if NX is the only other one.
+#[inline]
+fn lifetime_of_lock<'a>(options: &[&'a [u8]]) -> Option<Span<'a>> {
+    let (word, text) = match *options {
+        [nx, word, text] if args::is(nx, "NX") => (word, text),
+        [word, text, nx] if args::is(nx, "NX") => (word, text),
+        _ => return None,
+    };
+    let (unit, base) = args::expiry_option(word)?;
+    Some(Span { text, unit, base })
 }
 
 /// What SET's options say, as they were given.
@@ -126,17 +160,17 @@ impl<'a> Options<'a> {
 
     /// Takes the option `word`; tells how many arguments behind it belong to it.
     fn take(&mut self, word: &[u8], operand: Option<&'a [u8]>) -> Result<usize, CommandError> {
-        // Those of two letters are what a lock is taken with.
-        if let [first, second] = word {
-            match &[first.to_ascii_uppercase(), second.to_ascii_uppercase()] {
-                b"NX" => return self.require(Condition::IfAbsent),
-                b"XX" => return self.require(Condition::IfPresent),
-                _ => {}
-            }
-        } else if args::is(word, "GET") {
+        if args::is(word, "NX") {
+            return self.require(Condition::IfAbsent);
+        }
+        if args::is(word, "XX") {
+            return self.require(Condition::IfPresent);
+        }
+        if args::is(word, "GET") {
             self.answer = Answer::OldValue;
             return Ok(0);
-        } else if args::is(word, "KEEPTTL") && !matches!(self.lifetime, Lifetime::Until(_)) {
+        }
+        if args::is(word, "KEEPTTL") && !matches!(self.lifetime, Lifetime::Until(_)) {
             self.lifetime = Lifetime::Keep;
             return Ok(0);
         }

@@ -183,6 +183,7 @@ impl Keys {
     /// The positions of the keys in `args`, a whole request.
     ///
     /// A count of keys that is not positive, or more than there are arguments, names no key.
+    #[inline]
     pub fn positions(self, args: &[&[u8]]) -> KeyPositions {
         match self {
             Keys::Range {

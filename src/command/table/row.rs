@@ -131,6 +131,7 @@ impl Row {
     }
 
     /// The positions of the keys in `args`, a whole request.
+    #[inline]
     pub fn keys_of(&self, args: &[&[u8]]) -> KeyPositions {
         self.keys.positions(args)
     }
