@@ -152,18 +152,19 @@ impl<'a> Context<'a> {
     }
 
     /// The key in the selected database, for a read: counted as a hit or a miss, and a miss is told.
-    #[inline]
+    #[inline(always)]
     pub fn read<'k>(&'k mut self, key: &'k [u8]) -> KeyGuard<'k> {
         self.look_at(key, Miss::Told)
     }
 
     /// As [`Context::read`], but a miss is only counted.
-    #[inline]
+    #[inline(always)]
     pub fn inspect<'k>(&'k mut self, key: &'k [u8]) -> KeyGuard<'k> {
         self.look_at(key, Miss::Counted)
     }
 
-    /// One function for both, and not one around the other: a guard is large to hand on.
+    /// A guard is large to hand on: the caller has it where this makes it.
+    #[inline(always)]
     fn look_at<'k>(&'k mut self, key: &'k [u8], miss: Miss) -> KeyGuard<'k> {
         let keyspace = &self.instance.keyspace;
         let (database, key) = (self.session.database, self.foreseen.hashed(keyspace, key));
@@ -274,6 +275,12 @@ impl<'a> Context<'a> {
     #[inline]
     pub fn count_script_del(&mut self) {
         self.tally.script_dels += 1;
+    }
+
+    /// Counts an UNLINK that is a step of a native script.
+    #[inline]
+    pub fn count_script_unlink(&mut self) {
+        self.tally.script_unlinks += 1;
     }
 
     /// Counts what became of locks.

@@ -174,6 +174,7 @@ pub fn named(request: &[&[u8]]) -> Option<&'static Row> {
     table::find(request.first()?)
 }
 
+#[inline(always)]
 fn resolve_named(
     named: Option<&'static Row>,
     request: &[&[u8]],

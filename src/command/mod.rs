@@ -24,6 +24,7 @@ mod long_double;
 pub mod memory;
 pub mod monitor;
 pub mod msetex;
+mod native_script;
 pub mod object;
 mod observe;
 pub mod pubsub;

@@ -7,9 +7,9 @@ use crate::command::{Caller, Context, Monitoring, Outcome, dispatch};
 use crate::error::{CommandError, KeeperError, ScriptError};
 use crate::keyspace::Event;
 use crate::resp::reply::Reply;
-use crate::script::Calls;
 use crate::script::cache::Running;
 use crate::script::shebang::ScriptFlags;
+use crate::script::{Calls, Deletion};
 
 /// Commands that change no key and yet have an effect, which a read-only script may not have.
 const PUBLISHING: [&str; 2] = ["publish", "spublish"];
@@ -55,18 +55,6 @@ impl ScriptCalls<'_, '_> {
         let locks = self.ctx.locks();
         locks.wrong_tokens += u64::from(is_there && !is_equal);
         locks.late_releases += u64::from(!is_there);
-    }
-}
-
-impl ScriptCalls<'_, '_> {
-    /// Counts a run of DEL or UNLINK.
-    #[inline]
-    fn count_deletion(&mut self, command: &[u8]) {
-        if command.eq_ignore_ascii_case(b"del") {
-            self.ctx.count_script_del();
-        } else if let Some(row) = table::find(command) {
-            self.ctx.count_untimed_call(row, false);
-        }
     }
 }
 
@@ -117,7 +105,7 @@ impl Calls for ScriptCalls<'_, '_> {
         }
     }
 
-    fn remove_if_equal(&mut self, command: &[u8], key: &[u8], value: &[u8]) -> Option<bool> {
+    fn remove_if_equal(&mut self, deletion: Deletion, key: &[u8], value: &[u8]) -> Option<bool> {
         if self.read_only || self.running.is_some() {
             return None;
         }
@@ -141,7 +129,10 @@ impl Calls for ScriptCalls<'_, '_> {
             (false, false) => locks.late_releases += 1,
         }
         if is_equal {
-            self.count_deletion(command);
+            match deletion {
+                Deletion::Del => self.ctx.count_script_del(),
+                Deletion::Unlink => self.ctx.count_script_unlink(),
+            }
         }
         Some(is_equal)
     }

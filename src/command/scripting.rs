@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use crate::clock::Stopwatch;
 use crate::command::args;
+use crate::command::native_script;
 use crate::command::script_calls::ScriptCalls;
 use crate::command::table::Row;
-use crate::command::{Access, Caller, CommandResult, Context, Monitoring, Outcome, observe};
+use crate::command::{Access, Caller, CommandResult, Context, Outcome, observe};
 use crate::error::{CommandError, KeeperError, ScriptError};
 use crate::fiber::{self, Nap};
 use crate::gate::Hold;
@@ -197,9 +198,9 @@ fn learn(instance: &Instance, body: &[u8], source: Source) -> Result<Arc<Script>
 
 /// KEYS and ARGV of a script.
 #[derive(Clone, Copy)]
-struct Arguments<'a> {
-    keys: &'a [&'a [u8]],
-    argv: &'a [&'a [u8]],
+pub(super) struct Arguments<'a> {
+    pub(super) keys: &'a [&'a [u8]],
+    pub(super) argv: &'a [&'a [u8]],
 }
 
 impl<'a> Arguments<'a> {
@@ -237,12 +238,7 @@ fn run(
     if let Ok(program) = &script.native {
         ctx.count_native_script();
         observe::before_script(ctx, request);
-        let database = ctx.session.database;
-        let reply = run_natively(ctx, script, program, arguments, read_only);
-        if program.selects() {
-            ctx.session.select(database);
-        }
-        return Ok(reply.into());
+        return Ok(native_script::run(ctx, script, program, arguments, read_only).into());
     }
     if ctx.access != Access::Whole {
         return Ok(Outcome::NeedsWhole);
@@ -250,34 +246,6 @@ fn run(
     observe::before_script(ctx, request);
     ctx.instance.stats.scripts_lua.add(1);
     run_lua(ctx, script, arguments, read_only).map(Outcome::from)
-}
-
-fn run_natively(
-    ctx: &mut Context<'_>,
-    script: &Script,
-    program: &Program,
-    arguments: Arguments<'_>,
-    read_only: bool,
-) -> Reply {
-    let Arguments { keys, argv } = arguments;
-    let sha1 = script.sha1_text();
-    if program.selects() {
-        let mut calls = ScriptCalls::new(ctx, script.flags, read_only, None);
-        if let Err(reply) = program.select(sha1, keys, argv, &mut calls) {
-            return reply;
-        }
-    }
-    let run = |ctx: &mut Context<'_>| {
-        let mut calls = ScriptCalls::new(ctx, script.flags, read_only, None);
-        program.run(sha1, keys, argv, &mut calls)
-    };
-    // Shown to monitors it is two commands, and must not be divided.
-    let is_whole = ctx.monitoring == Monitoring::Off && program.is_one_lookup(keys, argv);
-    if !read_only && is_whole {
-        run(ctx)
-    } else {
-        ctx.holding(keys, run)
-    }
 }
 
 /// Whether a request for a script cannot change anything, as far as the script's first line tells.

@@ -16,10 +16,11 @@ pub(super) struct Tally {
     calls: SmallVec<[Calls; 4]>,
     /// Which of them was counted last: mostly it is the next one's too.
     latest: usize,
-    /// Runs of GET and of DEL inside native scripts, beside those among the calls: nearly every
+    /// Runs of GET, DEL and UNLINK inside native scripts, beside those among the calls: nearly every
     /// script that runs has them.
     pub(super) script_gets: u64,
     pub(super) script_dels: u64,
+    pub(super) script_unlinks: u64,
     /// Replies that were errors.
     pub(super) errors: u64,
     /// Reads that found their key.
@@ -117,7 +118,12 @@ impl Tally {
             count.nanos.add(calls.took_ns);
             count.failed.add(calls.failed);
         }
-        for (name, runs) in [("get", self.script_gets), ("del", self.script_dels)] {
+        let of_scripts = [
+            ("get", self.script_gets),
+            ("del", self.script_dels),
+            ("unlink", self.script_unlinks),
+        ];
+        for (name, runs) in of_scripts {
             if runs != 0
                 && let Some(row) = table::find(name.as_bytes())
             {

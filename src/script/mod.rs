@@ -15,6 +15,15 @@ mod differential;
 use crate::error::CommandError;
 use crate::resp::reply::Reply;
 
+/// The command that deletes a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Deletion {
+    /// DEL
+    Del,
+    /// UNLINK
+    Unlink,
+}
+
 /// What `redis.call` and its kin reach.
 pub trait Calls {
     /// Runs one command (its name first) on behalf of the script.
@@ -24,10 +33,10 @@ pub trait Calls {
     /// are appended by the caller.
     fn call(&mut self, args: &[&[u8]]) -> Result<Reply, CommandError>;
 
-    /// Deletes `key` by `command` if a GET of it answers `value`, as one step; tells whether it
+    /// Deletes `key` by `deletion` if a GET of it answers `value`, as one step; tells whether it
     /// did. `None`: not here, call the two commands.
-    fn remove_if_equal(&mut self, command: &[u8], key: &[u8], value: &[u8]) -> Option<bool> {
-        let _ = (command, key, value);
+    fn remove_if_equal(&mut self, deletion: Deletion, key: &[u8], value: &[u8]) -> Option<bool> {
+        let _ = (deletion, key, value);
         None
     }
 

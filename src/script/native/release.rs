@@ -6,14 +6,14 @@
 //! does otherwise is interpreted as ever.
 
 use super::ast::{Block, Command, Equality, Expr, Input, Script, Statement};
-use crate::script::Calls;
+use crate::script::{Calls, Deletion};
 
 /// `if redis.call("get", KEYS[k]) == ARGV[t] then return redis.call("del", KEYS[k])`, with either
 /// operand first, either deleting command, and any `else`.
 pub(super) struct Release {
     key: usize,
     token: usize,
-    command: Box<[u8]>,
+    deletion: Deletion,
     /// The answer where the key does not hold the token, if it is a plain number.
     refusal: Option<i64>,
 }
@@ -37,8 +37,14 @@ impl Release {
         let [Expr::Command(delete)] = values.as_slice() else {
             return None;
         };
-        let key = only_key(get, &["get"])?;
-        (only_key(delete, &["del", "unlink"])? == key).then_some(())?;
+        let key = only_key(get, "get")?;
+        let deletion = if only_key(delete, "del") == Some(key) {
+            Deletion::Del
+        } else if only_key(delete, "unlink") == Some(key) {
+            Deletion::Unlink
+        } else {
+            return None;
+        };
         match token {
             Expr::Element {
                 input: Input::Argv,
@@ -46,7 +52,7 @@ impl Release {
             } => Some(Release {
                 key,
                 token: *token,
-                command: delete.name.clone(),
+                deletion,
                 refusal: refusal(script),
             }),
             _ => None,
@@ -61,7 +67,7 @@ impl Release {
         calls: &mut C,
     ) -> Option<bool> {
         let (key, token) = (keys.get(self.key)?, argv.get(self.token)?);
-        calls.remove_if_equal(&self.command, key, token)
+        calls.remove_if_equal(self.deletion, key, token)
     }
 
     /// Whether the statement is all that a run with these arguments does.
@@ -97,11 +103,9 @@ fn refusal(script: &Script) -> Option<i64> {
     (integer as f64 == *number && integer.abs() < 1 << 53).then_some(integer)
 }
 
-/// The index of the one element of KEYS that a command is given, if it is one of these commands.
-fn only_key(command: &Command, names: &[&str]) -> Option<usize> {
-    let is_named = names
-        .iter()
-        .any(|name| command.name.eq_ignore_ascii_case(name.as_bytes()));
+/// The index of the one element of KEYS that a command is given, if it is the command of that name.
+fn only_key(command: &Command, name: &str) -> Option<usize> {
+    let is_named = command.name.eq_ignore_ascii_case(name.as_bytes());
     match command.args.as_slice() {
         [
             Expr::Element {
