@@ -286,6 +286,8 @@ mod tests {
             let mut timers = Timers(Vec::new());
             let mut model = BTreeSet::new();
             let mut now = 0u64;
+            // When there is something to do, as whoever inserts is told it.
+            let mut noted: Option<BootTime> = None;
             for step in steps {
                 match step {
                     Step::Insert(_) | Step::InsertPast(_) => {
@@ -296,7 +298,8 @@ mod tests {
                             _ => unreachable!(),
                         };
                         timers.0.push((tick, Links::NONE));
-                        wheel.insert(&mut timers, index);
+                        let due = wheel.insert(&mut timers, index);
+                        noted = Some(noted.map_or(due, |noted| noted.min(due)));
                         model.insert((tick, index));
                     }
                     Step::Remove(pick) if !model.is_empty() => {
@@ -313,12 +316,14 @@ mod tests {
                             prop_assert!(model.remove(&(tick, index)));
                         }
                         prop_assert!(model.iter().all(|&(tick, _)| tick > now));
+                        noted = wheel.next_due();
                     }
                 }
                 let first = model.first().map(|&(tick, _)| Tick(tick.max(now)).start());
                 let next = wheel.next_due();
                 prop_assert_eq!(next.is_some(), first.is_some());
                 prop_assert!(next <= first, "the wheel wakes too late");
+                prop_assert!(next.is_none() || noted <= next, "what is noted is too late");
             }
         }
     }
