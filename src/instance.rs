@@ -20,7 +20,7 @@ use crate::contention::Contention;
 use crate::durability::Keeper;
 use crate::fault::Faults;
 use crate::gate::Gate;
-use crate::keyspace::{Change, Class, Keyspace, Observer};
+use crate::keyspace::{Change, Class, Event, Keyspace, Observer};
 use crate::latency::Latency;
 use crate::memory_limit::MemoryLimit;
 use crate::monitor::Monitors;
@@ -314,6 +314,29 @@ impl Observer for Arc<Notifications> {
         if flags.contains(NotifyFlags::KEYEVENT) {
             let channel = channel(b"__keyevent@", change.database, event);
             self.pubsub.publish(&channel, change.key);
+        }
+    }
+
+    fn expired(&self, database: usize, keys: &[&[u8]]) {
+        let event = Event::Expired;
+        let flags = NotifyFlags::from_bits(self.flags.load(Ordering::Relaxed));
+        // Who hears both channels of a key hears them in turn, key by key.
+        if flags.contains(NotifyFlags::KEYSPACE) {
+            for key in keys {
+                self.changed(Change {
+                    database,
+                    key,
+                    event,
+                });
+            }
+            return;
+        }
+        for key in keys {
+            self.watches.touch(database, key);
+        }
+        if flags.publishes(NotifyFlags::EXPIRED) && !self.pubsub.is_unheard() {
+            let channel = channel(b"__keyevent@", database, event.name().as_bytes());
+            self.pubsub.publish_each(&channel, keys);
         }
     }
 }

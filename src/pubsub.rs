@@ -105,6 +105,24 @@ impl PubSub {
         receivers
     }
 
+    /// Sends several messages on one channel, in their order.
+    pub fn publish_each(&self, channel: &[u8], messages: &[&[u8]]) {
+        // Who hears a channel by its name and by a pattern hears each message twice in turn.
+        if !self.patterns.read().is_empty() {
+            for message in messages {
+                self.publish(channel, message);
+            }
+        } else if let Some(subscribers) = self.channels.get(channel) {
+            let limit = *self.backlog_limit.read();
+            for client in subscribers.iter() {
+                let parts: [&[u8]; 2] = [b"message", channel];
+                client.send(limit, |out| {
+                    encode::push_each(&parts, messages, client.protocol(), out);
+                });
+            }
+        }
+    }
+
     /// Sends a message to all who hear the shard channel; tells how many.
     pub fn publish_sharded(&self, channel: &[u8], message: &[u8]) -> usize {
         match self.shard_channels.get(channel) {

@@ -129,6 +129,18 @@ pub struct Change<'a> {
 pub trait Observer: Send + Sync {
     /// One key changed.
     fn changed(&self, change: Change<'_>);
+
+    /// The deadlines of these keys came, in this order.
+    fn expired(&self, database: usize, keys: &[&[u8]]) {
+        for key in keys {
+            let event = Event::Expired;
+            self.changed(Change {
+                database,
+                key,
+                event,
+            });
+        }
+    }
 }
 
 /// The observer with the number of reasons it has to listen.
@@ -156,6 +168,12 @@ impl Watched {
     #[inline]
     pub(super) fn is_listening(&self) -> bool {
         self.reasons.load(Ordering::Relaxed) != 0
+    }
+
+    pub(super) fn tell_expired(&self, database: usize, keys: &[&[u8]]) {
+        if self.is_listening() {
+            self.observer.expired(database, keys);
+        }
     }
 
     #[inline]

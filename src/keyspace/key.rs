@@ -114,7 +114,7 @@ impl<'a> KeyGuard<'a> {
                 let is_kept = keyspace.keeps_expired(now);
                 if !is_kept {
                     shard.remove(hash, index);
-                    keyspace.tell_expired(database, key);
+                    keyspace.tell_expired(database, &[key]);
                 }
                 (None, is_kept)
             }
@@ -295,7 +295,7 @@ impl<'a> KeyGuard<'a> {
         self.is_kept = false;
         if let Some(index) = self.shard.find(self.hash, self.key) {
             self.shard.remove(self.hash, index);
-            self.keyspace.tell_expired(self.database, self.key);
+            self.keyspace.tell_expired(self.database, &[self.key]);
         }
     }
 

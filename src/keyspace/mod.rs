@@ -252,15 +252,28 @@ impl Keyspace {
     ) {
         let mut shard = slot.shard.lock();
         deadlines.clear();
-        while deadlines.len() < EXPIRE_BATCH {
+        let mut due: SmallVec<[u32; EXPIRE_BATCH]> = SmallVec::new();
+        while due.len() < EXPIRE_BATCH {
             let Some((index, deadline)) = shard.pop_due(now) else {
                 break;
             };
-            let entry = shard.at(index);
+            due.push(index);
             deadlines.push(deadline);
-            self.tell_expired(database, entry.key());
-            let hash = self.hasher.hash_one(entry.key());
-            shard.remove(hash, index);
+        }
+        // The memory of all is on its way before the first is looked at.
+        let hashes: SmallVec<[u64; EXPIRE_BATCH]> = due
+            .iter()
+            .map(|index| self.hasher.hash_one(shard.at(*index).key()))
+            .collect();
+        for hash in &hashes {
+            slot.whereabouts.prefetch(*hash);
+        }
+        let keys: SmallVec<[&[u8]; EXPIRE_BATCH]> =
+            due.iter().map(|index| shard.at(*index).key()).collect();
+        self.tell_expired(database, &keys);
+        drop(keys);
+        for (index, hash) in due.iter().zip(&hashes) {
+            shard.remove(*hash, *index);
         }
         let due = shard.next_due().map_or(u64::MAX, BootTime::micros);
         slot.due.store(due, Ordering::SeqCst);
@@ -277,9 +290,9 @@ impl Keyspace {
         self.expired.store(0, Ordering::Relaxed);
     }
 
-    fn tell_expired(&self, database: usize, key: &[u8]) {
-        self.expired.fetch_add(1, Ordering::Relaxed);
-        self.watched.tell(database, key, Event::Expired);
+    fn tell_expired(&self, database: usize, keys: &[&[u8]]) {
+        self.expired.fetch_add(keys.len() as u64, Ordering::Relaxed);
+        self.watched.tell_expired(database, keys);
     }
 
     fn next_due(&self) -> Option<BootTime> {

@@ -112,14 +112,15 @@ impl Shard {
         self.slab.remove(index);
     }
 
-    /// The next entry whose deadline has come by `now`, and that deadline. The caller removes the
-    /// entry or gives it another deadline.
+    /// The next entry whose deadline has come by `now`, and that deadline; its memory is on its way
+    /// to the processor. The caller removes the entry or gives it another deadline.
     pub(super) fn pop_due(&mut self, now: BootTime) -> Option<(u32, BootTime)> {
         let index = self
             .wheel
             .pop_due(&mut self.slab, Tick::at_or_before(now))?;
         let deadline = self.slab.at(index).deadline().unwrap_or(now);
         self.slab.set_deadline(index, None);
+        self.slab.prefetch(index);
         self.timed -= 1;
         Some((index, deadline))
     }

@@ -68,13 +68,33 @@ pub fn encode(reply: &Reply, protocol: Protocol, out: &mut Vec<u8>) {
 
 /// Appends what answers no request: a push of these parts, as [`Reply::Push`] of bulk strings.
 pub fn push(parts: &[&[u8]], protocol: Protocol, out: &mut Vec<u8>) {
-    let mark = match protocol {
-        Protocol::Resp2 => b'*',
-        Protocol::Resp3 => b'>',
+    if let Some((last, parts)) = parts.split_last() {
+        push_each(parts, &[last], protocol, out);
+    }
+}
+
+/// Appends a push for each of `lasts`: of `parts`, and of it as the last part.
+pub fn push_each(parts: &[&[u8]], lasts: &[&[u8]], protocol: Protocol, out: &mut Vec<u8>) {
+    let Some((first, others)) = lasts.split_first() else {
+        return;
     };
-    header(mark, count(parts.len()), out);
+    let start = out.len();
+    header(push_mark(protocol), count(parts.len() + 1), out);
     for part in parts {
         bulk(part, out);
+    }
+    let beginning = start..out.len();
+    bulk(first, out);
+    for last in others {
+        out.extend_from_within(beginning.clone());
+        bulk(last, out);
+    }
+}
+
+fn push_mark(protocol: Protocol) -> u8 {
+    match protocol {
+        Protocol::Resp2 => b'*',
+        Protocol::Resp3 => b'>',
     }
 }
 
@@ -204,14 +224,16 @@ mod tests {
     }
 
     #[test]
-    fn a_push_is_that_of_a_reply() {
-        let parts: [&[u8]; 3] = [b"message", b"", &[b'x'; 300]];
-        let reply = Reply::Push(parts.iter().map(Reply::bulk).collect());
+    fn pushes_are_those_of_replies() {
+        let (channel, messages): (_, [&[u8]; 3]) = (b"ch", [b"", b"lock", &[b'x'; 300]]);
         for protocol in [Protocol::Resp2, Protocol::Resp3] {
-            let (mut by_parts, mut by_reply) = (Vec::new(), Vec::new());
-            push(&parts, protocol, &mut by_parts);
-            encode(&reply, protocol, &mut by_reply);
-            assert_eq!(by_parts, by_reply);
+            let (mut at_once, mut by_reply) = (b"before".to_vec(), b"before".to_vec());
+            push_each(&[b"message", channel], &messages, protocol, &mut at_once);
+            for message in messages {
+                let parts = [b"message", &channel[..], message].map(Reply::bulk);
+                encode(&Reply::Push(parts.to_vec()), protocol, &mut by_reply);
+            }
+            assert_eq!(at_once, by_reply);
         }
     }
 

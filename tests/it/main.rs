@@ -7,6 +7,7 @@ mod debug;
 mod differential;
 mod durability;
 mod endless_scripts;
+mod expired_events;
 mod faults;
 mod guide;
 mod hostile;
