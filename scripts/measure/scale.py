@@ -1,12 +1,15 @@
 """Lock cycles among few and among many live locks: throughput, and the longest that a request waited."""
 
+import contextlib
 import sys
 
 from measure import locks, summary
-from measure.contenders import Role
+from measure.contenders import EchoServer, Role
 from measure.load import Load, run
 from measure.placement import Placement, on_cores, require_two_cores
+from measure.rows import REPLIES
 
+CYCLE, ACQUIRE = "cycle", "acquire"
 CORES = Placement.ONE_CORE
 CLIENTS = 50
 PIPELINE = 16
@@ -17,7 +20,10 @@ KEYS_MAX = 1_000_000
 
 
 def measure(plan):
-    """Samples by number of live locks and contender, the load's keys among the live ones; and ours while it grows."""
+    """Samples by number of live locks and contender, the load's keys among the live ones; and ours while it grows.
+
+    The echo server, which keeps nothing, has the same loads: the longest wait with it is the machine's and the load's.
+    """
     require_two_cores()
     sizes = {str(count): {} for count in plan.live_locks}
     for one in plan.plain_contenders:
@@ -29,25 +35,47 @@ def measure(plan):
                 filled = count
                 sizes[str(count)][one.name] = cycles(plan, server, count)
                 tell(f"{count} live locks in {one.name}", sizes[str(count)][one.name])
-    ours = [one for one in plan.contenders if one.role is Role.OURS]
-    return {"sizes": sizes, "growth": {one.name: growth(plan, one) for one in ours}}
+    taken = {one.name: growth(plan, one) for one in plan.contenders if one.role is Role.OURS}
+    for count in plan.live_locks:
+        with echo_server(CYCLE) as server:
+            sizes[str(count)][Role.ECHO.value] = cycles(plan, server, count)
+    with echo_server(ACQUIRE) as server:
+        taken[Role.ECHO.value] = all_taken(plan, server)
+    return {"sizes": sizes, "growth": taken}
+
+
+@contextlib.contextmanager
+def echo_server(workload):
+    with contextlib.ExitStack() as stack:
+        with on_cores(CORES.server_cores):
+            server = stack.enter_context(EchoServer(REPLIES[workload]))
+        yield server
 
 
 def cycles(plan, server, live):
-    load = Load("cycle", CLIENTS, PIPELINE, plan.seconds, plan.warmup_seconds, keys=min(max(live, KEYS_MIN), KEYS_MAX))
-    return [run(plan.command, server, load, CORES.load_cores) for _ in range(plan.rounds)]
+    load = Load(CYCLE, CLIENTS, PIPELINE, plan.seconds, plan.warmup_seconds, keys=min(max(live, KEYS_MIN), KEYS_MAX))
+    return [once(plan, server, load) for _ in range(plan.rounds)]
 
 
 def growth(plan, one):
     """The largest number of locks taken by a load, in a server that had none."""
+    with one.server_on(CORES.server_cores) as server:
+        sample = all_taken(plan, server)
+    tell(f"{plan.live_locks[-1]} locks taken in {one.name}", [sample])
+    return sample
+
+
+def all_taken(plan, server):
     count = plan.live_locks[-1]
     load = Load(
-        "acquire", CLIENTS, PIPELINE, plan.seconds, warmup_seconds=0, keys=count, ttl_ms=locks.TTL_MS, requests=count
+        ACQUIRE, CLIENTS, PIPELINE, plan.seconds, warmup_seconds=0, keys=count, ttl_ms=locks.TTL_MS, requests=count
     )
-    with one.server_on(CORES.server_cores) as server:
-        sample = run(plan.command, server, load, CORES.load_cores)
-    tell(f"{count} locks taken in {one.name}", [sample])
-    return sample
+    return once(plan, server, load)
+
+
+def once(plan, server, load):
+    is_echo = isinstance(server, EchoServer)
+    return run(plan.command, server, load, CORES.load_cores, wrong_replies_are_wrong=not is_echo)
 
 
 def tell(what, samples):

@@ -16,7 +16,7 @@ RESULTS = "results.json"
 
 def measure(options):
     plan = arguments.plan(options)
-    if "throughput" in options.groups:
+    if not {"throughput", "scale"}.isdisjoint(options.groups):
         # Found missing now, not after minutes.
         contenders.echo_binary()
     options.out.mkdir(parents=True, exist_ok=True)
