@@ -9,8 +9,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::file::{AppendOnlyFile, Entry};
+use super::left::Left;
 use super::manifest::{Manifest, file_name};
 use super::reader::Ending;
+use crate::clock;
 use crate::error::{Damage, JournalError};
 
 /// What is to be checked.
@@ -111,6 +113,26 @@ impl Target {
         }
     }
 
+    /// What a killed server has left in its ring.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn left(&self) -> Result<Option<Left>, JournalError> {
+        let Target::Listed {
+            directory,
+            manifest,
+            ..
+        } = self
+        else {
+            return Ok(None);
+        };
+        let Some(boot_id) = clock::boot_id() else {
+            return Ok(None);
+        };
+        Left::read(directory, manifest, &boot_id)
+            .map_err(|error| JournalError::system("read the ring of", directory, &error))
+    }
+
     /// The files, in the order in which they are loaded.
     pub fn files(&self) -> Vec<(PathBuf, Place)> {
         let mut files: Vec<_> = match self {
@@ -132,12 +154,21 @@ impl Target {
 }
 
 impl Checked {
-    /// Reads a file to its end.
+    /// Reads a file to its end, with what is `left` of it in a ring.
     ///
     /// # Errors
     /// What the system says, but for a file that is not there.
-    pub fn read(path: PathBuf, place: Place) -> Result<Checked, JournalError> {
-        let content = match File::open(&path).and_then(read) {
+    pub fn read(path: PathBuf, place: Place, left: Option<&Left>) -> Result<Checked, JournalError> {
+        let content = match left.filter(|left| left.path == path) {
+            Some(left) => left
+                .over_file()
+                .and_then(|(source, bytes)| read(source, bytes)),
+            None => File::open(&path).and_then(|file| {
+                let bytes = file.metadata()?.len();
+                read(file, bytes)
+            }),
+        };
+        let content = match content {
             Ok(content) => Some(content),
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             Err(error) => return Err(JournalError::system("read", &path, &error)),
@@ -186,10 +217,9 @@ impl Checked {
     }
 }
 
-fn read(file: File) -> io::Result<Content> {
-    let bytes = file.metadata()?.len();
+fn read(source: impl io::Read, bytes: u64) -> io::Result<Content> {
     let (mut keys, mut commands) = (0, 0);
-    let mut file = AppendOnlyFile::open(file)?;
+    let mut file = AppendOnlyFile::open(source)?;
     let ending = loop {
         match file.read()? {
             Entry::Key(_) => keys += 1,

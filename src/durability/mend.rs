@@ -10,12 +10,22 @@ use std::io::{self, ErrorKind, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use super::check::{Checked, Place, Target, Verdict};
+use super::left::Left;
 use super::manifest::sync_directory;
 use super::reader::Ending;
 use crate::error::JournalError;
 
 /// The most files that keep what was cut of one file.
 const COPIES_MAX: u32 = 1000;
+
+/// Writes to its file what is left in a ring. The caller holds the lock of the directory.
+///
+/// # Errors
+/// What the system says.
+pub fn settle(left: &Left) -> Result<(), JournalError> {
+    left.settle()
+        .map_err(|error| JournalError::system("write", &left.path, &error))
+}
 
 /// What is to be done about one file.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -17,6 +17,7 @@ mod horizon;
 mod increment;
 mod journal;
 mod keeper;
+pub mod left;
 mod loaded;
 pub mod lock;
 mod lzf;

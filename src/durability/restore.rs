@@ -8,13 +8,13 @@ use std::sync::Arc;
 
 use super::file::{AppendOnlyFile, Entry};
 use super::horizon::{Found, Horizon};
+use super::left;
 use super::loaded::Loaded;
 use super::lock::DirectoryLock;
 use super::manifest::{self, Manifest, Part};
 use super::reader::{Ending, Request};
 use super::replay::Replay;
 use super::rewrite::TEMPORARY;
-use super::ring;
 use super::tail;
 use super::upgrade;
 use super::wait::{Case, Ended};
@@ -78,7 +78,7 @@ impl<'a> Store<'a> {
         let boot_id: Arc<str> = clock::boot_id()
             .unwrap_or_else(|| format!("unknown-{}", clock.unix_micros()))
             .into();
-        ring::settle(&self.settings.directory, &self.manifest, &boot_id)
+        left::settle(&self.settings.directory, &self.manifest, &boot_id)
             .map_err(|error| RestoreError::system("settle", &self.settings.directory, &error))?;
         let mut replay = Replay::new(keyspace, clock, apply);
         let mut ended = self.read_files(&mut replay, &boot_id)?;

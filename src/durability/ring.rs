@@ -2,14 +2,13 @@
 //!
 //! A record costs a copy into memory that is warm, and no system call. What was published is in the
 //! page cache and outlives the process; the keeper's thread writes it to the journal in large
-//! pieces, and a start does so with what a killed server has left ([`settle`]). Positions count all
+//! pieces, and a start does so with what a killed server has [left](Left). Positions count all
 //! bytes that were ever in the ring. A record can be erased until somebody has begun to write it to the
 //! journal, so a piece that is written twice is written the same.
 //!
 //! The ring is mapped twice, one behind the other, so that nothing in it ever wraps.
 
-use std::ffi::OsString;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
@@ -21,7 +20,8 @@ use rustix::mm::{MapFlags, ProtFlags, mmap, mmap_anonymous, munmap};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::frames::{self, Kind, Set};
-use super::manifest::Manifest;
+#[cfg(doc)]
+use super::left::Left;
 
 /// The file's name in the append-only directory.
 pub(super) const NAME: &str = "quintlock.ring";
@@ -305,67 +305,37 @@ fn map(file: &File) -> io::Result<NonNull<u8>> {
     }
 }
 
-/// Writes to the journal what a killed server has left in its ring, and removes the ring. One that
-/// was left by another start of the machine is not used: its pages may be of different times.
-///
-/// # Errors
-/// What the system says.
-pub(super) fn settle(directory: &Path, manifest: &Manifest, boot_id: &str) -> io::Result<()> {
-    let path = directory.join(NAME);
-    let bytes = match fs::read(&path) {
-        Ok(bytes) => bytes,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(error),
+/// What is in the bytes of a ring's file, in the words of a [`Place`].
+pub(super) struct Pending {
+    /// The number of the increment.
+    pub(super) number: u64,
+    /// How long it is without the records.
+    pub(super) length: u64,
+    pub(super) records: Vec<u8>,
+}
+
+/// What was not taken out of a ring, if this start of the machine has made it.
+pub(super) fn pending(ring: &[u8], boot_id: &str) -> Option<Pending> {
+    let word = |index: usize| {
+        let bytes = ring.get(index * 8..index * 8 + 8)?;
+        Some(u64::from_le_bytes(bytes.try_into().ok()?))
     };
-    if let Some(left) = Left::find(&bytes, boot_id)
-        && let Some(name) = left.name(manifest)
-    {
-        let file = OpenOptions::new().write(true).open(directory.join(name))?;
-        // A file that ends before the ring begins has lost something in between.
-        if left.length <= file.metadata()?.len() {
-            file.write_all_at(&left.records, left.length)?;
-        }
+    let is_known = word(Word::Magic as usize)? == MAGIC
+        && word(Word::Boot as usize)? == xxh3_64(boot_id.as_bytes());
+    let place = place_of(word(Word::Turn as usize)?);
+    let [number, length, tail] = [word(place)?, word(place + 1)?, word(place + 2)?];
+    let head = word(Word::Head as usize)?;
+    if !is_known || head < tail || head - tail > RING_BYTES {
+        return None;
     }
-    fs::remove_file(path)
-}
-
-/// What is left in a ring, and where it belongs.
-struct Left {
-    number: u64,
-    /// How long the file is without them.
-    length: u64,
-    records: Vec<u8>,
-}
-
-impl Left {
-    fn find(ring: &[u8], boot_id: &str) -> Option<Left> {
-        let word = |index: usize| {
-            let bytes = ring.get(index * 8..index * 8 + 8)?;
-            Some(u64::from_le_bytes(bytes.try_into().ok()?))
-        };
-        let is_known = word(Word::Magic as usize)? == MAGIC
-            && word(Word::Boot as usize)? == xxh3_64(boot_id.as_bytes());
-        let place = place_of(word(Word::Turn as usize)?);
-        let [number, length, tail] = [word(place)?, word(place + 1)?, word(place + 2)?];
-        let head = word(Word::Head as usize)?;
-        if !is_known || head < tail || head - tail > RING_BYTES {
-            return None;
-        }
-        let bytes = ring.get(HEADER_BYTES as usize..)?;
-        let bytes = bytes.get(..RING_BYTES as usize)?;
-        let frames = (tail..head).map(|position| bytes[(position % RING_BYTES) as usize]);
-        let mut records = Vec::new();
-        frames::collect(&frames.collect::<Vec<u8>>(), &mut records);
-        Some(Left {
-            number,
-            length,
-            records,
-        })
-    }
-
-    fn name(&self, manifest: &Manifest) -> Option<OsString> {
-        let parts = manifest.increments().iter();
-        let part = parts.into_iter().find(|part| part.number == self.number)?;
-        Some(part.name.clone())
-    }
+    let bytes = ring.get(HEADER_BYTES as usize..)?;
+    let bytes = bytes.get(..RING_BYTES as usize)?;
+    let frames = (tail..head).map(|position| bytes[(position % RING_BYTES) as usize]);
+    let mut records = Vec::new();
+    frames::collect(&frames.collect::<Vec<u8>>(), &mut records);
+    Some(Pending {
+        number,
+        length,
+        records,
+    })
 }

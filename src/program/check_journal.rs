@@ -7,6 +7,7 @@ use std::io::Write as _;
 
 use crate::cli::{CheckJournalOptions, CliError, Repair};
 use crate::durability::check::{Checked, Content, Place, Target, Verdict};
+use crate::durability::left::Left;
 use crate::durability::lock::DirectoryLock;
 use crate::durability::mend::{self, Plan};
 use crate::durability::reader::Ending;
@@ -19,7 +20,14 @@ use crate::error::JournalError;
 pub fn run(options: &CheckJournalOptions) -> Result<(), CliError> {
     let mut target = Target::of(&options.path)?;
     let _lock = lock(&target, options.repair)?;
-    let files = check(&target)?;
+    let left = target.left()?;
+    if let Some(left) = &left {
+        tell(&announce_left(left, options.repair));
+        if options.repair == Repair::Cut {
+            mend::settle(left)?;
+        }
+    }
+    let files = check(&target, left.as_ref())?;
     tell(&files.iter().map(describe).collect::<String>());
     let plans = mend::plan(&target, &files);
     let left = match options.repair {
@@ -32,7 +40,7 @@ pub fn run(options: &CheckJournalOptions) -> Result<(), CliError> {
             if !plans.is_empty() {
                 tell("Mended.\n");
             }
-            damaged(&check(&Target::of(&options.path)?)?)
+            damaged(&check(&Target::of(&options.path)?, None)?)
         }
     };
     match left {
@@ -49,10 +57,10 @@ fn lock(target: &Target, repair: Repair) -> Result<Option<DirectoryLock>, Journa
     }
 }
 
-fn check(target: &Target) -> Result<Vec<Checked>, JournalError> {
+fn check(target: &Target, left: Option<&Left>) -> Result<Vec<Checked>, JournalError> {
     let files = target.files().into_iter();
     files
-        .map(|(path, place)| Checked::read(path, place))
+        .map(|(path, place)| Checked::read(path, place, left))
         .collect()
 }
 
@@ -102,6 +110,15 @@ fn describe(file: &Checked) -> String {
         _ => "a server takes it, Redis only when --fix has cut it",
     };
     format!("{path}: {end}; {use_of_it} ({holds} before, {bytes} bytes in all)\n")
+}
+
+fn announce_left(left: &Left, repair: Repair) -> String {
+    let (path, bytes) = (left.path.display(), left.records.len());
+    let what = match repair {
+        Repair::Report => "a server takes them from there, Redis only when --fix has put them here",
+        Repair::Cut => "put here",
+    };
+    format!("{path}: {bytes} bytes of a killed server are still in its ring; {what}\n")
 }
 
 fn announce(plan: &Plan) -> String {
