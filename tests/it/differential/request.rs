@@ -41,7 +41,10 @@ fn expires_soon(words: &Words) -> bool {
     let names = named(words);
     let is_script = matches!(&*names[0], name if name.starts_with("eval"));
     if is_script {
-        let has_time = names.iter().any(|name| is_option(name) || is_command(name));
+        // Requests that are written into a script get some of their words from it.
+        let is_written = |word: &&str| names.get(1).is_some_and(|text| text.contains(word));
+        let has_time = names.iter().any(|name| is_option(name) || is_command(name))
+            || ["expire", "setex", "'ex'", "'px'"].iter().any(is_written);
         return has_time && words.iter().skip(3).any(is_short);
     }
     let mut pairs = names.iter().zip(words.iter().skip(1));
@@ -53,7 +56,8 @@ fn expires_soon(words: &Words) -> bool {
 pub(super) fn draw_plain(seed: &mut Seed, rows: &Rows) -> Words {
     loop {
         let words = draw_nested(seed, rows, 0);
-        if words.len() < 12 && !words[0].to_ascii_lowercase().starts_with(b"eval") {
+        let is_eval = words[0].to_ascii_lowercase().starts_with(b"eval");
+        if words.len() < 12 && !is_eval && !expires_soon(&words) {
             return words;
         }
     }
