@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::clock::{BootTime, Laps};
 use crate::command::table::Row;
-use crate::command::tally::{Locks, Tally};
+use crate::command::tally::{Locks, StepCommand, Tally};
 use crate::contention::Refusal;
 use crate::histogram::Bucket;
 use crate::instance::Instance;
@@ -265,22 +265,10 @@ impl<'a> Context<'a> {
         self.tally.add_call(row, 0, None, u64::from(failed));
     }
 
-    /// Counts a GET that is a step of a native script.
+    /// Counts a run of a command as a step of a native script.
     #[inline]
-    pub fn count_script_get(&mut self) {
-        self.tally.script_gets += 1;
-    }
-
-    /// Counts a DEL that is a step of a native script.
-    #[inline]
-    pub fn count_script_del(&mut self) {
-        self.tally.script_dels += 1;
-    }
-
-    /// Counts an UNLINK that is a step of a native script.
-    #[inline]
-    pub fn count_script_unlink(&mut self) {
-        self.tally.script_unlinks += 1;
+    pub fn count_step(&mut self, command: StepCommand) {
+        self.tally.add_step(command);
     }
 
     /// Counts what became of locks.

@@ -1,20 +1,18 @@
 //! What a script's `redis.call` reaches: the same functions as a connection, with a script's rights.
 
-use std::sync::LazyLock;
-
-use crate::command::table::{self, Flags, Row};
+use crate::command::args::{Base, Span, Unit};
+use crate::command::table::{self, Flags};
+use crate::command::tally::StepCommand;
 use crate::command::{Caller, Context, Monitoring, Outcome, dispatch};
 use crate::error::{CommandError, KeeperError, ScriptError};
-use crate::keyspace::Event;
+use crate::keyspace::{Event, Expiry};
 use crate::resp::reply::Reply;
 use crate::script::cache::Running;
 use crate::script::shebang::ScriptFlags;
-use crate::script::{Calls, Deletion};
+use crate::script::{Calls, Deletion, Step};
 
 /// Commands that change no key and yet have an effect, which a read-only script may not have.
 const PUBLISHING: [&str; 2] = ["publish", "spublish"];
-
-static EXISTS: LazyLock<Option<&'static Row>> = LazyLock::new(|| table::find(b"exists"));
 
 /// See the module's text.
 pub(super) struct ScriptCalls<'c, 'a> {
@@ -46,6 +44,69 @@ impl<'c, 'a> ScriptCalls<'c, 'a> {
 }
 
 impl ScriptCalls<'_, '_> {
+    /// `None` where it would be refused: the command has the words for it.
+    #[inline]
+    fn set_for(&mut self, key: &[u8], value: &[u8], lifetime_ms: &[u8]) -> Option<bool> {
+        if self.read_only || !self.may_take_memory || self.ctx.is_disk_failing {
+            return None;
+        }
+        let lifetime = Span {
+            text: lifetime_ms,
+            unit: Unit::Millis,
+            base: Base::Now,
+        };
+        let deadline = lifetime.deadline("set", &self.ctx.instance.clock, self.ctx.now);
+        let expiry = Expiry::At(deadline.ok()?);
+        self.ctx.key(key).set(value, expiry, Event::Set);
+        self.ctx.count_step(StepCommand::Set);
+        Some(true)
+    }
+
+    #[inline]
+    fn remove(&mut self, deletion: Deletion, key: &[u8]) -> Option<bool> {
+        if self.read_only {
+            return None;
+        }
+        let is_removed = self.ctx.key(key).remove(Event::Del);
+        self.ctx.locks().releases += u64::from(is_removed);
+        self.note_deletion(deletion);
+        Some(is_removed)
+    }
+
+    #[inline]
+    fn release(&mut self, deletion: Deletion, key: &[u8], value: &[u8]) -> Option<bool> {
+        if self.read_only {
+            return None;
+        }
+        let mut guard = self.ctx.read(key);
+        let is_there = guard.exists();
+        let is_equal = guard.value() == Some(value);
+        if is_equal {
+            guard.remove(Event::Del);
+        }
+        drop(guard);
+        self.ctx.count_step(StepCommand::Get);
+        let locks = self.ctx.locks();
+        match (is_there, is_equal) {
+            (_, true) => locks.releases += 1,
+            (true, false) => locks.wrong_tokens += 1,
+            (false, false) => locks.late_releases += 1,
+        }
+        if is_equal {
+            self.note_deletion(deletion);
+        }
+        Some(is_equal)
+    }
+
+    #[inline]
+    fn note_deletion(&mut self, deletion: Deletion) {
+        self.may_take_memory = true;
+        self.ctx.count_step(match deletion {
+            Deletion::Del => StepCommand::Del,
+            Deletion::Unlink => StepCommand::Unlink,
+        });
+    }
+
     /// MONITOR shows the two commands of a compare-and-delete as they are written, so they run one
     /// by one; whether it will succeed is known all the same, since its shard is locked.
     fn count_failed_release(&mut self, key: &[u8], value: &[u8]) {
@@ -105,55 +166,32 @@ impl Calls for ScriptCalls<'_, '_> {
         }
     }
 
-    fn remove_if_equal(&mut self, deletion: Deletion, key: &[u8], value: &[u8]) -> Option<bool> {
-        if self.read_only || self.running.is_some() {
+    fn step(&mut self, key: &[u8], step: Step<'_>) -> Option<bool> {
+        if self.running.is_some() {
             return None;
         }
+        // Monitors are shown the commands as they are written.
         if self.ctx.monitoring != Monitoring::Off {
-            self.count_failed_release(key, value);
-            return None;
-        }
-        let mut guard = self.ctx.read(key);
-        let is_there = guard.exists();
-        let is_equal = guard.value() == Some(value);
-        if is_equal {
-            guard.remove(Event::Del);
-            self.may_take_memory = true;
-        }
-        drop(guard);
-        self.ctx.count_script_get();
-        let locks = self.ctx.locks();
-        match (is_there, is_equal) {
-            (_, true) => locks.releases += 1,
-            (true, false) => locks.wrong_tokens += 1,
-            (false, false) => locks.late_releases += 1,
-        }
-        if is_equal {
-            match deletion {
-                Deletion::Del => self.ctx.count_script_del(),
-                Deletion::Unlink => self.ctx.count_script_unlink(),
+            if let Step::Release(_, value) = step
+                && !self.read_only
+            {
+                self.count_failed_release(key, value);
             }
-        }
-        Some(is_equal)
-    }
-
-    fn holds_value(&mut self, key: &[u8], value: &[u8]) -> Option<bool> {
-        if self.ctx.monitoring != Monitoring::Off {
             return None;
         }
-        let holds = self.ctx.read(key).value() == Some(value);
-        self.ctx.count_script_get();
-        Some(holds)
-    }
-
-    fn exists(&mut self, key: &[u8]) -> Option<bool> {
-        if self.ctx.monitoring != Monitoring::Off {
-            return None;
+        match step {
+            Step::Exists => {
+                self.ctx.count_step(StepCommand::Exists);
+                Some(self.ctx.read(key).exists())
+            }
+            Step::Holds(value) => {
+                self.ctx.count_step(StepCommand::Get);
+                Some(self.ctx.read(key).value() == Some(value))
+            }
+            Step::SetFor(value, lifetime_ms) => self.set_for(key, value, lifetime_ms),
+            Step::Remove(deletion) => self.remove(deletion, key),
+            Step::Release(deletion, value) => self.release(deletion, key, value),
         }
-        let exists = (*EXISTS)?;
-        let is_there = self.ctx.read(key).exists();
-        self.ctx.count_untimed_call(exists, false);
-        Some(is_there)
     }
 
     fn is_command(&self, name: &[u8]) -> bool {

@@ -16,11 +16,8 @@ pub(super) struct Tally {
     calls: SmallVec<[Calls; 4]>,
     /// Which of them was counted last: mostly it is the next one's too.
     latest: usize,
-    /// Runs of GET, DEL and UNLINK inside native scripts, beside those among the calls: nearly every
-    /// script that runs has them.
-    pub(super) script_gets: u64,
-    pub(super) script_dels: u64,
-    pub(super) script_unlinks: u64,
+    /// Runs of commands as steps of native scripts, beside those among the calls.
+    steps: [u64; STEPS.len()],
     /// Replies that were errors.
     pub(super) errors: u64,
     /// Reads that found their key.
@@ -49,6 +46,19 @@ pub struct Locks {
     /// Given a longer life.
     pub extensions: u64,
 }
+
+/// A command that runs as a step of native scripts.
+#[derive(Clone, Copy)]
+pub enum StepCommand {
+    Del,
+    Exists,
+    Get,
+    Set,
+    Unlink,
+}
+
+/// The names of [`StepCommand`]s, in their order.
+const STEPS: [&str; 5] = ["del", "exists", "get", "set", "unlink"];
 
 struct Calls {
     row: &'static Row,
@@ -80,6 +90,12 @@ impl Tally {
                 None => calls.timed.push((bucket, 1)),
             },
         }
+    }
+
+    /// Adds a run of a command as a step.
+    #[inline]
+    pub(super) fn add_step(&mut self, command: StepCommand) {
+        self.steps[command as usize] += 1;
     }
 
     #[inline]
@@ -118,12 +134,7 @@ impl Tally {
             count.nanos.add(calls.took_ns);
             count.failed.add(calls.failed);
         }
-        let of_scripts = [
-            ("get", self.script_gets),
-            ("del", self.script_dels),
-            ("unlink", self.script_unlinks),
-        ];
-        for (name, runs) in of_scripts {
+        for (name, runs) in STEPS.into_iter().zip(self.steps) {
             if runs != 0
                 && let Some(row) = table::find(name.as_bytes())
             {

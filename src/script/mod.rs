@@ -24,6 +24,21 @@ pub enum Deletion {
     Unlink,
 }
 
+/// What nearly every lock script does with a key, and what becomes of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step<'s> {
+    /// `EXISTS key`: whether it is there.
+    Exists,
+    /// `GET key`: whether it answers this value, where nobody wants the answer itself.
+    Holds(&'s [u8]),
+    /// `SET key value PX milliseconds`, with the last two: true.
+    SetFor(&'s [u8], &'s [u8]),
+    /// `DEL key`: whether it was there.
+    Remove(Deletion),
+    /// GET, and if it answers this value, DEL: whether it did.
+    Release(Deletion, &'s [u8]),
+}
+
 /// What `redis.call` and its kin reach.
 pub trait Calls {
     /// Runs one command (its name first) on behalf of the script.
@@ -33,23 +48,10 @@ pub trait Calls {
     /// are appended by the caller.
     fn call(&mut self, args: &[&[u8]]) -> Result<Reply, CommandError>;
 
-    /// Deletes `key` by `deletion` if a GET of it answers `value`, as one step; tells whether it
-    /// did. `None`: not here, call the two commands.
-    fn remove_if_equal(&mut self, deletion: Deletion, key: &[u8], value: &[u8]) -> Option<bool> {
-        let _ = (deletion, key, value);
-        None
-    }
-
-    /// Whether a GET of `key` answers `value`, where nobody wants the answer itself. `None`: not
-    /// here, call the command.
-    fn holds_value(&mut self, key: &[u8], value: &[u8]) -> Option<bool> {
-        let _ = (key, value);
-        None
-    }
-
-    /// What EXISTS of one key answers: whether it is there. `None`: not here, call the command.
-    fn exists(&mut self, key: &[u8]) -> Option<bool> {
-        let _ = key;
+    /// Takes a step without a request and a reply between the script and the keyspace. `None`: it
+    /// was not taken, run its commands by [`Calls::call`].
+    fn step(&mut self, key: &[u8], step: Step<'_>) -> Option<bool> {
+        let _ = (key, step);
         None
     }
 

@@ -6,6 +6,8 @@
 
 use std::ops::Range;
 
+use crate::script::Deletion;
+
 /// A line of the script, counted from 1.
 pub(super) type Line = u32;
 
@@ -216,6 +218,39 @@ pub(super) struct Command {
     /// `unpack(KEYS)` behind the other arguments.
     pub(super) unpacked: Option<(Input, Line)>,
     pub(super) line: Line,
+    pub(super) shape: Shape,
+}
+
+/// Which [`Step`](crate::script::Step) a command is, if its arguments are strings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Shape {
+    /// `get key`
+    Get,
+    /// `exists key`
+    Exists,
+    /// `del key`, `unlink key`
+    Remove(Deletion),
+    /// `set key value px milliseconds`
+    SetFor,
+    /// None.
+    Other,
+}
+
+impl Shape {
+    /// Of the command `name` with these arguments and no others.
+    pub(super) fn of(name: &[u8], args: &[Expr]) -> Shape {
+        let is = |known: &str| name.eq_ignore_ascii_case(known.as_bytes());
+        match args {
+            [_] if is("get") => Shape::Get,
+            [_] if is("exists") => Shape::Exists,
+            [_] if is("del") => Shape::Remove(Deletion::Del),
+            [_] if is("unlink") => Shape::Remove(Deletion::Unlink),
+            [_, _, Expr::Text(option), _] if is("set") && option.eq_ignore_ascii_case(b"px") => {
+                Shape::SetFor
+            }
+            _ => Shape::Other,
+        }
+    }
 }
 
 /// What a failing command does to the script.

@@ -19,7 +19,9 @@ pub(super) fn fold(operation: Arithmetic, left: f64, right: f64) -> Option<f64> 
     Some(compute(operation, left, right)).filter(|value| !value.is_nan())
 }
 
-fn compute(operation: Arithmetic, left: f64, right: f64) -> f64 {
+/// `left op right`
+#[inline]
+pub(super) fn compute(operation: Arithmetic, left: f64, right: f64) -> f64 {
     match operation {
         Arithmetic::Add => left + right,
         Arithmetic::Subtract => left - right,

@@ -2,11 +2,11 @@
 //!
 //! Most scripts that a lock server runs begin with the same statement: if a key holds a token, its
 //! deletion is the answer. Run as it is written it takes two commands and two lookups; a caller
-//! that can do it under one lookup ([`Calls::remove_if_equal`]) is asked to, and what the script
+//! that can do it under one lookup ([`Step::Release`]) is asked to, and what the script
 //! does otherwise is interpreted as ever.
 
-use super::ast::{Block, Command, Equality, Expr, Input, Script, Statement};
-use crate::script::{Calls, Deletion};
+use super::ast::{Block, Command, Equality, Expr, Input, Script, Shape, Statement};
+use crate::script::{Calls, Deletion, Step};
 
 /// `if redis.call("get", KEYS[k]) == ARGV[t] then return redis.call("del", KEYS[k])`, with either
 /// operand first, either deleting command, and any `else`.
@@ -37,14 +37,13 @@ impl Release {
         let [Expr::Command(delete)] = values.as_slice() else {
             return None;
         };
-        let key = only_key(get, "get")?;
-        let deletion = if only_key(delete, "del") == Some(key) {
-            Deletion::Del
-        } else if only_key(delete, "unlink") == Some(key) {
-            Deletion::Unlink
-        } else {
+        let (Shape::Get, Shape::Remove(deletion)) = (get.shape, delete.shape) else {
             return None;
         };
+        let key = only_key(get)?;
+        if only_key(delete) != Some(key) {
+            return None;
+        }
         match token {
             Expr::Element {
                 input: Input::Argv,
@@ -67,7 +66,7 @@ impl Release {
         calls: &mut C,
     ) -> Option<bool> {
         let (key, token) = (keys.get(self.key)?, argv.get(self.token)?);
-        calls.remove_if_equal(self.deletion, key, token)
+        calls.step(key, Step::Release(self.deletion, token))
     }
 
     /// Whether the statement is all that a run with these arguments does.
@@ -103,16 +102,15 @@ fn refusal(script: &Script) -> Option<i64> {
     (integer as f64 == *number && integer.abs() < 1 << 53).then_some(integer)
 }
 
-/// The index of the one element of KEYS that a command is given, if it is the command of that name.
-fn only_key(command: &Command, name: &str) -> Option<usize> {
-    let is_named = command.name.eq_ignore_ascii_case(name.as_bytes());
+/// The index of the one element of KEYS that a command is given.
+fn only_key(command: &Command) -> Option<usize> {
     match command.args.as_slice() {
         [
             Expr::Element {
                 input: Input::Keys,
                 index,
             },
-        ] if is_named && command.unpacked.is_none() => *index,
+        ] => *index,
         _ => None,
     }
 }

@@ -1,6 +1,6 @@
 //! Calls: commands, and the few functions of one argument.
 
-use super::super::ast::{Builtin, Command, Expr, Input, Line, OnError};
+use super::super::ast::{Builtin, Command, Expr, Input, Line, OnError, Shape};
 use super::super::lexer::Token;
 use super::super::{ARGUMENTS_MAX, NotNative, commands};
 use super::Parser;
@@ -71,7 +71,12 @@ impl Parser<'_> {
             return Err(self.unexpected());
         }
         self.advance()?;
+        let shape = match unpacked {
+            None => Shape::of(&name, &args),
+            Some(_) => Shape::Other,
+        };
         Ok(Expr::Command(Box::new(Command {
+            shape,
             on_error,
             name,
             args,

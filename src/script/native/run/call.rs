@@ -35,6 +35,9 @@ impl<'a, C: Calls + ?Sized> Run<'a, C> {
     }
 
     pub(super) fn command(&mut self, command: &'a Command) -> Evaluated<'a> {
+        if let Some(done) = self.stepped(command) {
+            return Ok(self.answer_of_step(command, done));
+        }
         match self.answer_of(command)? {
             Ok(Reply::Error(line)) => self.failed(command, line.into_owned()),
             Ok(reply) => Ok(self.tables.reply(reply)),
@@ -44,6 +47,9 @@ impl<'a, C: Calls + ?Sized> Run<'a, C> {
 
     /// As [`Run::command`], where nobody asks for the answer.
     pub(super) fn command_unheard(&mut self, command: &'a Command) -> Result<(), Box<Raised>> {
+        if self.stepped(command).is_some() {
+            return Ok(());
+        }
         let line = match self.answer_of(command)? {
             Ok(Reply::Error(line)) => line.into_owned(),
             Ok(_) => return Ok(()),

@@ -14,10 +14,20 @@ impl<'a, C: Calls + ?Sized> Run<'a, C> {
         list: &'a Iterated,
         body: &'a [Statement],
     ) -> Result<Flow, Box<Raised>> {
-        let list = match list {
-            Iterated::Input(input) => Err(self.input(*input)),
+        let table = match list {
+            Iterated::Input(input) => {
+                for (index, bytes) in self.input(*input).iter().enumerate() {
+                    let item = Value::Text(Text::Borrowed(bytes));
+                    match self.turn(slots.clone(), index, item, body)? {
+                        Flow::Next => {}
+                        Flow::Break => break,
+                        leaving => return Ok(leaving),
+                    }
+                }
+                return Ok(Flow::Next);
+            }
             Iterated::Value { list, line } => match self.eval(list)? {
-                Value::Table(table) => Ok(table),
+                Value::Table(table) => table,
                 other => {
                     let got = other.type_name();
                     let text = format!("bad argument #1 to 'ipairs' (table expected, got {got})");
@@ -26,32 +36,38 @@ impl<'a, C: Calls + ?Sized> Run<'a, C> {
             },
         };
         for index in 0.. {
-            let item = match &list {
-                Err(input) => input
-                    .get(index)
-                    .map_or(Value::Nil, |bytes| Value::Text(Text::Borrowed(bytes))),
-                Ok(table) => table.item(index),
-            };
+            let item = table.item(index);
             if matches!(item, Value::Nil) {
                 break;
             }
-            let mut slots = slots.clone();
-            if let Some(slot) = slots.next() {
-                self.set_local(slot, Value::Number((index + 1) as f64));
-            }
-            if let Some(slot) = slots.next() {
-                self.set_local(slot, item);
-            }
-            for slot in slots {
-                self.set_local(slot, Value::Nil);
-            }
-            match self.exec_block(body)? {
+            match self.turn(slots.clone(), index, item, body)? {
                 Flow::Next => {}
                 Flow::Break => break,
                 leaving => return Ok(leaving),
             }
         }
         Ok(Flow::Next)
+    }
+
+    /// One turn of a loop with `ipairs`.
+    #[inline(always)]
+    fn turn(
+        &mut self,
+        mut slots: Range<usize>,
+        index: usize,
+        item: Value<'a>,
+        body: &'a [Statement],
+    ) -> Result<Flow, Box<Raised>> {
+        if let Some(slot) = slots.next() {
+            self.set_local(slot, Value::Number((index + 1) as f64));
+        }
+        if let Some(slot) = slots.next() {
+            self.set_local(slot, item);
+        }
+        for slot in slots {
+            self.set_local(slot, Value::Nil);
+        }
+        self.exec_block(body)
     }
 
     pub(super) fn count(

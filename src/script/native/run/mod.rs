@@ -7,11 +7,11 @@
 mod call;
 mod loops;
 mod operator;
-mod question;
+mod step;
 
 use smallvec::SmallVec;
 
-use super::ast::{Equality, Expr, Input, Line, Script, Statement};
+use super::ast::{Equality, Expr, Input, Line, Local, Script, Statement};
 use super::value::{Tables, Text, Value, one_line};
 use super::{JOINED_BYTES_MAX, operation};
 use crate::error::GENERAL_CODE;
@@ -122,19 +122,7 @@ impl<'a, C: Calls + ?Sized> Run<'a, C> {
                     }
                 }
             },
-            Statement::Assign { targets, values } => {
-                if let ([target], [value]) = (targets.as_slice(), values.as_slice()) {
-                    let value = self.eval(value)?;
-                    self.set_local(target.slot, value);
-                    return Ok(Flow::Next);
-                }
-                let mut values = self.eval_all(values)?;
-                values.resize(targets.len(), Value::Nil);
-                // Lua stores from the last target to the first, which shows in `a, a = 1, 2`.
-                for (target, value) in targets.iter().zip(values).rev() {
-                    self.set_local(target.slot, value);
-                }
-            }
+            Statement::Assign { targets, values } => self.assign(targets, values)?,
             Statement::Evaluate(Expr::Command(command)) => self.command_unheard(command)?,
             Statement::Evaluate(expr) => {
                 self.eval(expr)?;
@@ -175,7 +163,26 @@ impl<'a, C: Calls + ?Sized> Run<'a, C> {
         Ok(Flow::Next)
     }
 
-    #[inline]
+    fn assign(&mut self, targets: &[Local], values: &'a [Expr]) -> Result<(), Box<Raised>> {
+        if let ([target], [value]) = (targets, values) {
+            if let Some(number) = self.number(value) {
+                self.set_local(target.slot, Value::Number(number));
+                return Ok(());
+            }
+            let value = self.eval(value)?;
+            self.set_local(target.slot, value);
+            return Ok(());
+        }
+        let mut values = self.eval_all(values)?;
+        values.resize(targets.len(), Value::Nil);
+        // Lua stores from the last target to the first, which shows in `a, a = 1, 2`.
+        for (target, value) in targets.iter().zip(values).rev() {
+            self.set_local(target.slot, value);
+        }
+        Ok(())
+    }
+
+    #[inline(always)]
     fn set_local(&mut self, slot: usize, value: Value<'a>) {
         if let Some(local) = self.locals.get_mut(slot) {
             *local = value;
@@ -290,6 +297,27 @@ impl<'a, C: Calls + ?Sized> Run<'a, C> {
             }
         };
         Ok(is_equal == (equality == Equality::Equal))
+    }
+
+    /// The number that `expr` is already, or that two such numbers make.
+    #[inline]
+    fn number(&self, expr: &Expr) -> Option<f64> {
+        let known = |expr: &Expr| match expr {
+            Expr::Number(number) => Some(*number),
+            Expr::InputLength(input) => Some(self.input(*input).len() as f64),
+            Expr::Local(local) => match self.locals.get(local.slot)? {
+                Value::Number(number) => Some(*number),
+                _ => None,
+            },
+            _ => None,
+        };
+        match expr {
+            Expr::Arithmetic(operation, operands, _) => {
+                let (left, right) = (known(&operands.0.expr)?, known(&operands.1.expr)?);
+                Some(operation::compute(*operation, left, right))
+            }
+            expr => known(expr),
+        }
     }
 
     fn bytes(&self, expr: &'a Expr) -> Option<&[u8]> {
