@@ -2,15 +2,17 @@
 
 use smallvec::SmallVec;
 
-use super::super::ast::{Builtin, Command, OnError};
+use super::super::ast::{Builtin, Command, Line, OnError};
 use super::super::value::{Text, Value};
 use super::super::{UNPACKED_MAX, number};
-use super::{Evaluated, Raised, Run, ready, runtime_error};
+use super::{Evaluated, Raised, Run, ready};
 use crate::error::{CommandError, GENERAL_CODE, ScriptError};
 use crate::resp::reply::{Blob, Reply};
 use crate::script::Calls;
 
-impl<'a, C: Calls + ?Sized> Run<'a, C> {
+const TOO_MANY: &str = "too many results to unpack";
+
+impl<'a, C: Calls + ?Sized> Run<'_, 'a, C> {
     pub(super) fn builtin(&mut self, builtin: Builtin, argument: Value<'a>) -> Value<'a> {
         match (builtin, argument) {
             (Builtin::ToNumber, value) => value.to_number().map_or(Value::Nil, Value::Number),
@@ -46,7 +48,7 @@ impl<'a, C: Calls + ?Sized> Run<'a, C> {
     }
 
     /// As [`Run::command`], where nobody asks for the answer.
-    pub(super) fn command_unheard(&mut self, command: &'a Command) -> Result<(), Box<Raised>> {
+    pub(super) fn command_unheard(&mut self, command: &'a Command) -> Result<(), Raised> {
         if self.stepped(command).is_some() {
             return Ok(());
         }
@@ -58,10 +60,7 @@ impl<'a, C: Calls + ?Sized> Run<'a, C> {
         self.failed(command, line).map(drop)
     }
 
-    fn answer_of(
-        &mut self,
-        command: &'a Command,
-    ) -> Result<Result<Reply, CommandError>, Box<Raised>> {
+    fn answer_of(&mut self, command: &'a Command) -> Result<Result<Reply, CommandError>, Raised> {
         if let Some(answer) = self.call_with_ready_args(command)? {
             return Ok(answer);
         }
@@ -69,17 +68,20 @@ impl<'a, C: Calls + ?Sized> Run<'a, C> {
         for arg in &command.args {
             args.push(self.eval(arg)?);
         }
-        let unpacked = self.unpacked(command)?;
+        let unpacked = self
+            .unpacked(command)
+            .map_err(|line| self.runtime_error(line, TOO_MANY))?;
         Ok(self.call(&command.name, &mut args, unpacked))
     }
 
-    fn unpacked(&self, command: &Command) -> Result<&'a [&'a [u8]], Box<Raised>> {
+    /// What `unpack` appends; the line of an `unpack` that has too many results.
+    fn unpacked(&self, command: &Command) -> Result<&'a [&'a [u8]], Line> {
         let Some((input, line)) = command.unpacked else {
             return Ok(&[]);
         };
         let input = self.input(input);
         if input.len() > UNPACKED_MAX {
-            return Err(runtime_error(line, "too many results to unpack"));
+            return Err(line);
         }
         Ok(input)
     }
@@ -89,17 +91,25 @@ impl<'a, C: Calls + ?Sized> Run<'a, C> {
     fn call_with_ready_args(
         &mut self,
         command: &'a Command,
-    ) -> Result<Option<Result<Reply, CommandError>>, Box<Raised>> {
-        let mut request: SmallVec<[&[u8]; 8]> = SmallVec::new();
-        request.push(&command.name);
-        for arg in &command.args {
-            let Some(bytes) = ready(self.keys, self.argv, &self.locals, arg) else {
-                return Ok(None);
-            };
-            request.push(bytes);
+    ) -> Result<Option<Result<Reply, CommandError>>, Raised> {
+        let answer = {
+            let mut request: SmallVec<[&[u8]; 8]> = SmallVec::new();
+            request.push(&command.name);
+            for arg in &command.args {
+                let Some(bytes) = ready(self.keys, self.argv, self.locals, arg) else {
+                    return Ok(None);
+                };
+                request.push(bytes);
+            }
+            self.unpacked(command).map(|unpacked| {
+                request.extend_from_slice(unpacked);
+                self.calls.call(&request)
+            })
+        };
+        match answer {
+            Ok(answer) => Ok(Some(answer)),
+            Err(line) => Err(self.runtime_error(line, TOO_MANY)),
         }
-        request.extend_from_slice(self.unpacked(command)?);
-        Ok(Some(self.calls.call(&request)))
     }
 
     fn call(
@@ -129,10 +139,7 @@ impl<'a, C: Calls + ?Sized> Run<'a, C> {
 
     fn failed(&mut self, command: &Command, message: Vec<u8>) -> Evaluated<'a> {
         match command.on_error {
-            OnError::Raise => Err(Box::new(Raised {
-                message,
-                line: command.line,
-            })),
+            OnError::Raise => Err(self.raise(command.line, message)),
             OnError::Return => Ok(self.tables.error(Blob::from_vec(message).into())),
         }
     }

@@ -4,16 +4,16 @@ use std::ops::Range;
 
 use super::super::ast::{Bound, Iterated, Statement};
 use super::super::value::{Text, Value};
-use super::{Flow, Raised, Run, runtime_error};
+use super::{Flow, Raised, Run};
 use crate::script::Calls;
 
-impl<'a, C: Calls + ?Sized> Run<'a, C> {
+impl<'a, C: Calls + ?Sized> Run<'_, 'a, C> {
     pub(super) fn for_each(
         &mut self,
         slots: Range<usize>,
         list: &'a Iterated,
         body: &'a [Statement],
-    ) -> Result<Flow, Box<Raised>> {
+    ) -> Result<Flow, Raised> {
         let table = match list {
             Iterated::Input(input) => {
                 for (index, bytes) in self.input(*input).iter().enumerate() {
@@ -31,7 +31,7 @@ impl<'a, C: Calls + ?Sized> Run<'a, C> {
                 other => {
                     let got = other.type_name();
                     let text = format!("bad argument #1 to 'ipairs' (table expected, got {got})");
-                    return Err(runtime_error(*line, &text));
+                    return Err(self.runtime_error(*line, &text));
                 }
             },
         };
@@ -57,7 +57,7 @@ impl<'a, C: Calls + ?Sized> Run<'a, C> {
         index: usize,
         item: Value<'a>,
         body: &'a [Statement],
-    ) -> Result<Flow, Box<Raised>> {
+    ) -> Result<Flow, Raised> {
         if let Some(slot) = slots.next() {
             self.set_local(slot, Value::Number((index + 1) as f64));
         }
@@ -76,7 +76,7 @@ impl<'a, C: Calls + ?Sized> Run<'a, C> {
         (start, limit): (f64, f64),
         step: f64,
         body: &'a [Statement],
-    ) -> Result<Flow, Box<Raised>> {
+    ) -> Result<Flow, Raised> {
         let mut counter = start;
         while if step > 0.0 {
             counter <= limit

@@ -19,24 +19,31 @@ use crate::resp::reply::Reply;
 use crate::script::Calls;
 
 /// One run of a script.
-pub(super) struct Run<'a, C: Calls + ?Sized> {
+pub(super) struct Run<'l, 'a, C: Calls + ?Sized> {
     keys: &'a [&'a [u8]],
     argv: &'a [&'a [u8]],
     calls: &'a mut C,
-    locals: SmallVec<[Value<'a>; 4]>,
+    locals: &'l mut [Value<'a>],
     tables: Tables,
     join_budget: usize,
     /// What the script has returned.
     returned: Value<'a>,
+    /// What has ended it, where it was [`Raised`].
+    error: Option<Error>,
 }
 
-/// An error that ends the script: the line of the reply without its position, code first.
-struct Raised {
+/// An error that ends the script.
+struct Error {
+    /// The line of the reply without its position, code first.
     message: Vec<u8>,
     line: Line,
 }
 
-type Evaluated<'a> = Result<Value<'a>, Box<Raised>>;
+/// The script ends with an error, which [`Run`] has: handed from function to function it is no
+/// larger than what they answer.
+struct Raised;
+
+type Evaluated<'a> = Result<Value<'a>, Raised>;
 
 /// Where control goes behind a statement.
 enum Flow {
@@ -46,15 +53,7 @@ enum Flow {
     Return,
 }
 
-fn runtime_error(line: Line, text: &str) -> Box<Raised> {
-    let message = format!("{GENERAL_CODE}user_script:{line}: {text}");
-    Box::new(Raised {
-        message: message.into_bytes(),
-        line,
-    })
-}
-
-impl<'a, C: Calls + ?Sized> Run<'a, C> {
+impl<'a, C: Calls + ?Sized> Run<'_, 'a, C> {
     /// Runs two blocks of `script`, one after the other, and answers with their value or their
     /// error.
     pub(super) fn answer(
@@ -65,19 +64,21 @@ impl<'a, C: Calls + ?Sized> Run<'a, C> {
         argv: &'a [&'a [u8]],
         calls: &'a mut C,
     ) -> Reply {
-        // Filled where it stands: moving it would cost more than a short script does.
+        // Filled where they stand: moving them would cost more than a short script does.
+        let mut locals: SmallVec<[Value<'a>; 4]> = SmallVec::new();
+        for _ in 0..script.slots {
+            locals.push(Value::Nil);
+        }
         let mut run = Run {
             keys,
             argv,
             calls,
-            locals: SmallVec::new(),
+            locals: &mut locals,
             tables: Tables::default(),
             join_budget: JOINED_BYTES_MAX,
             returned: Value::Nil,
+            error: None,
         };
-        for _ in 0..script.slots {
-            run.locals.push(Value::Nil);
-        }
         let flow = match run.exec_block(block) {
             Ok(Flow::Next) => run.exec_block(rest),
             leaving => leaving,
@@ -85,16 +86,23 @@ impl<'a, C: Calls + ?Sized> Run<'a, C> {
         match flow {
             Ok(Flow::Return) => run.returned.into_reply(),
             Ok(Flow::Next | Flow::Break) => Reply::Null,
-            Err(raised) => {
-                let mut line = one_line(&raised.message).into_owned();
-                let place = format!(" script: {sha1_hex}, on @user_script:{}.", raised.line);
-                line.extend_from_slice(place.as_bytes());
-                Reply::Error(line.into())
-            }
+            Err(Raised) => run.error.map_or(Reply::Null, |error| error.reply(sha1_hex)),
         }
     }
 
-    fn exec_block(&mut self, block: &'a [Statement]) -> Result<Flow, Box<Raised>> {
+    #[cold]
+    fn raise(&mut self, line: Line, message: Vec<u8>) -> Raised {
+        self.error = Some(Error { message, line });
+        Raised
+    }
+
+    #[cold]
+    fn runtime_error(&mut self, line: Line, text: &str) -> Raised {
+        let message = format!("{GENERAL_CODE}user_script:{line}: {text}");
+        self.raise(line, message.into_bytes())
+    }
+
+    fn exec_block(&mut self, block: &'a [Statement]) -> Result<Flow, Raised> {
         for statement in block {
             match self.exec(statement)? {
                 Flow::Next => {}
@@ -104,7 +112,7 @@ impl<'a, C: Calls + ?Sized> Run<'a, C> {
         Ok(Flow::Next)
     }
 
-    fn exec(&mut self, statement: &'a Statement) -> Result<Flow, Box<Raised>> {
+    fn exec(&mut self, statement: &'a Statement) -> Result<Flow, Raised> {
         match statement {
             Statement::Local {
                 first_slot,
@@ -134,7 +142,9 @@ impl<'a, C: Calls + ?Sized> Run<'a, C> {
                         return self.exec_block(body);
                     }
                 }
-                return self.exec_block(otherwise);
+                if !otherwise.is_empty() {
+                    return self.exec_block(otherwise);
+                }
             }
             Statement::ForEach { slots, list, body } => {
                 return self.for_each(slots.clone(), list, body);
@@ -163,7 +173,7 @@ impl<'a, C: Calls + ?Sized> Run<'a, C> {
         Ok(Flow::Next)
     }
 
-    fn assign(&mut self, targets: &[Local], values: &'a [Expr]) -> Result<(), Box<Raised>> {
+    fn assign(&mut self, targets: &[Local], values: &'a [Expr]) -> Result<(), Raised> {
         if let ([target], [value]) = (targets, values) {
             if let Some(number) = self.number(value) {
                 self.set_local(target.slot, Value::Number(number));
@@ -203,7 +213,7 @@ impl<'a, C: Calls + ?Sized> Run<'a, C> {
         self.locals.get(slot).cloned().unwrap_or(Value::Nil)
     }
 
-    fn eval_all(&mut self, exprs: &'a [Expr]) -> Result<Vec<Value<'a>>, Box<Raised>> {
+    fn eval_all(&mut self, exprs: &'a [Expr]) -> Result<Vec<Value<'a>>, Raised> {
         exprs.iter().map(|expr| self.eval(expr)).collect()
     }
 
@@ -216,7 +226,7 @@ impl<'a, C: Calls + ?Sized> Run<'a, C> {
             Expr::Local(local) => self.local(local.slot),
             Expr::Element { input, index } => self.element(*input, *index),
             Expr::ElementAt { input, index } => {
-                let index = index_in(&self.locals, index.slot);
+                let index = index_in(self.locals, index.slot);
                 self.element(*input, index)
             }
             Expr::InputLength(input) => Value::Number(self.input(*input).len() as f64),
@@ -243,7 +253,7 @@ impl<'a, C: Calls + ?Sized> Run<'a, C> {
             Expr::Order(order, left, right, line) => {
                 let (left, right) = (self.eval(left)?, self.eval(right)?);
                 let holds = operation::order(*order, &left, &right);
-                Value::Boolean(holds.map_err(|text| runtime_error(*line, &text))?)
+                Value::Boolean(holds.map_err(|text| self.runtime_error(*line, &text))?)
             }
             Expr::Command(command) => return self.command(command),
             Expr::Builtin(builtin, argument) => {
@@ -261,7 +271,7 @@ impl<'a, C: Calls + ?Sized> Run<'a, C> {
     }
 
     /// Whether `expr` is true as a condition; reads locals where they are.
-    fn holds(&mut self, expr: &'a Expr) -> Result<bool, Box<Raised>> {
+    fn holds(&mut self, expr: &'a Expr) -> Result<bool, Raised> {
         Ok(match expr {
             Expr::Local(local) => self.locals.get(local.slot).is_some_and(Value::is_true),
             Expr::Not(operand) => !self.holds(operand)?,
@@ -277,7 +287,7 @@ impl<'a, C: Calls + ?Sized> Run<'a, C> {
         equality: Equality,
         left: &'a Expr,
         right: &'a Expr,
-    ) -> Result<bool, Box<Raised>> {
+    ) -> Result<bool, Raised> {
         if let Some(is_equal) = self.answered_in_place(left, right) {
             return Ok(is_equal == (equality == Equality::Equal));
         }
@@ -321,7 +331,16 @@ impl<'a, C: Calls + ?Sized> Run<'a, C> {
     }
 
     fn bytes(&self, expr: &'a Expr) -> Option<&[u8]> {
-        ready(self.keys, self.argv, &self.locals, expr)
+        ready(self.keys, self.argv, self.locals, expr)
+    }
+}
+
+impl Error {
+    fn reply(self, sha1_hex: &str) -> Reply {
+        let mut line = one_line(&self.message).into_owned();
+        let place = format!(" script: {sha1_hex}, on @user_script:{}.", self.line);
+        line.extend_from_slice(place.as_bytes());
+        Reply::Error(line.into())
     }
 }
 

@@ -3,10 +3,10 @@
 use super::super::ast::{Expr, Field, Operand};
 use super::super::operation;
 use super::super::value::{Table, Value};
-use super::{Evaluated, Raised, Run, runtime_error};
+use super::{Evaluated, Raised, Run};
 use crate::script::Calls;
 
-impl<'a, C: Calls + ?Sized> Run<'a, C> {
+impl<'a, C: Calls + ?Sized> Run<'_, 'a, C> {
     /// The nodes that compare-and-delete does without; apart, so that `eval` stays small.
     #[inline(never)]
     pub(super) fn eval_rare(&mut self, expr: &'a Expr) -> Evaluated<'a> {
@@ -52,7 +52,7 @@ impl<'a, C: Calls + ?Sized> Run<'a, C> {
             Expr::Table { items, fields } => return self.table(items, fields),
             other => return self.eval(other),
         };
-        result.map_err(|text| runtime_error(line, &text))
+        result.map_err(|text| self.runtime_error(line, &text))
     }
 
     /// The table that an index is applied to. A string has no field that a script of the subset
@@ -60,7 +60,7 @@ impl<'a, C: Calls + ?Sized> Run<'a, C> {
     fn eval_indexed(
         &mut self,
         operand: &'a Operand,
-    ) -> Result<Result<Option<Table<'a>>, String>, Box<Raised>> {
+    ) -> Result<Result<Option<Table<'a>>, String>, Raised> {
         Ok(match self.eval(&operand.expr)? {
             Value::Table(table) => Ok(Some(table)),
             Value::Text(_) => Ok(None),
@@ -68,7 +68,7 @@ impl<'a, C: Calls + ?Sized> Run<'a, C> {
         })
     }
 
-    fn length(&mut self, operand: &'a Operand) -> Result<Result<Value<'a>, String>, Box<Raised>> {
+    fn length(&mut self, operand: &'a Operand) -> Result<Result<Value<'a>, String>, Raised> {
         Ok(match self.eval(&operand.expr)? {
             Value::Table(table) => Ok(Value::Number(table.length() as f64)),
             Value::Text(text) => Ok(Value::Number(text.bytes().len() as f64)),

@@ -8,11 +8,11 @@ use super::super::value::{Text, Value};
 use super::{Run, ready};
 use crate::script::{Calls, Step};
 
-impl<'a, C: Calls + ?Sized> Run<'a, C> {
+impl<'a, C: Calls + ?Sized> Run<'_, 'a, C> {
     /// Runs a command, if it is a step and its arguments are at hand: tells what became of it.
     #[inline]
     pub(super) fn stepped(&mut self, command: &'a Command) -> Option<bool> {
-        let (keys, argv, locals) = (self.keys, self.argv, &self.locals);
+        let (keys, argv, locals) = (self.keys, self.argv, &*self.locals);
         let bytes = |expr| ready(keys, argv, locals, expr);
         let (key, step) = match (command.shape, command.args.as_slice()) {
             (Shape::Exists, [key]) => (key, Step::Exists),
@@ -43,8 +43,8 @@ impl<'a, C: Calls + ?Sized> Run<'a, C> {
         };
         match (command.shape, command.args.as_slice(), other) {
             (Shape::Get, [key], other) => {
-                let key = ready(self.keys, self.argv, &self.locals, key)?;
-                let value = ready(self.keys, self.argv, &self.locals, other)?;
+                let key = ready(self.keys, self.argv, self.locals, key)?;
+                let value = ready(self.keys, self.argv, self.locals, other)?;
                 self.calls.step(key, Step::Holds(value))
             }
             (Shape::Exists, [_], Expr::Number(number)) => {
