@@ -5,7 +5,7 @@ use smallvec::SmallVec;
 use super::super::ast::{Builtin, Command, Line, OnError};
 use super::super::value::{Text, Value};
 use super::super::{UNPACKED_MAX, number};
-use super::{Evaluated, Raised, Run, ready};
+use super::{Evaluated, Raised, Run};
 use crate::error::{CommandError, GENERAL_CODE, ScriptError};
 use crate::resp::reply::{Blob, Reply};
 use crate::script::Calls;
@@ -79,7 +79,7 @@ impl<'a, C: Calls + ?Sized> Run<'_, 'a, C> {
         let Some((input, line)) = command.unpacked else {
             return Ok(&[]);
         };
-        let input = self.input(input);
+        let input = self.scope.input(input);
         if input.len() > UNPACKED_MAX {
             return Err(line);
         }
@@ -96,7 +96,7 @@ impl<'a, C: Calls + ?Sized> Run<'_, 'a, C> {
             let mut request: SmallVec<[&[u8]; 8]> = SmallVec::new();
             request.push(&command.name);
             for arg in &command.args {
-                let Some(bytes) = ready(self.keys, self.argv, self.locals, arg) else {
+                let Some(bytes) = self.scope.text(arg) else {
                     return Ok(None);
                 };
                 request.push(bytes);

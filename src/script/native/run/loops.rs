@@ -16,7 +16,7 @@ impl<'a, C: Calls + ?Sized> Run<'_, 'a, C> {
     ) -> Result<Flow, Raised> {
         let table = match list {
             Iterated::Input(input) => {
-                for (index, bytes) in self.input(*input).iter().enumerate() {
+                for (index, bytes) in self.scope.input(*input).iter().enumerate() {
                     let item = Value::Text(Text::Borrowed(bytes));
                     match self.turn(slots.clone(), index, item, body)? {
                         Flow::Next => {}
@@ -59,13 +59,14 @@ impl<'a, C: Calls + ?Sized> Run<'_, 'a, C> {
         body: &'a [Statement],
     ) -> Result<Flow, Raised> {
         if let Some(slot) = slots.next() {
-            self.set_local(slot, Value::Number((index + 1) as f64));
+            self.scope
+                .set_local(slot, Value::Number((index + 1) as f64));
         }
         if let Some(slot) = slots.next() {
-            self.set_local(slot, item);
+            self.scope.set_local(slot, item);
         }
         for slot in slots {
-            self.set_local(slot, Value::Nil);
+            self.scope.set_local(slot, Value::Nil);
         }
         self.exec_block(body)
     }
@@ -83,7 +84,7 @@ impl<'a, C: Calls + ?Sized> Run<'_, 'a, C> {
         } else {
             counter >= limit
         } {
-            self.set_local(slot, Value::Number(counter));
+            self.scope.set_local(slot, Value::Number(counter));
             match self.exec_block(body)? {
                 Flow::Next => {}
                 Flow::Break => break,
@@ -98,6 +99,6 @@ impl<'a, C: Calls + ?Sized> Run<'_, 'a, C> {
         bound.offset
             + bound
                 .length_of
-                .map_or(0.0, |input| self.input(input).len() as f64)
+                .map_or(0.0, |input| self.scope.input(input).len() as f64)
     }
 }

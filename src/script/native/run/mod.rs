@@ -7,11 +7,13 @@
 mod call;
 mod loops;
 mod operator;
+mod scope;
 mod step;
 
 use smallvec::SmallVec;
 
-use super::ast::{Equality, Expr, Input, Line, Local, Script, Statement};
+use self::scope::Scope;
+use super::ast::{Equality, Expr, Line, Local, Script, Statement};
 use super::value::{Tables, Text, Value, one_line};
 use super::{JOINED_BYTES_MAX, operation};
 use crate::error::GENERAL_CODE;
@@ -20,10 +22,8 @@ use crate::script::Calls;
 
 /// One run of a script.
 pub(super) struct Run<'l, 'a, C: Calls + ?Sized> {
-    keys: &'a [&'a [u8]],
-    argv: &'a [&'a [u8]],
+    scope: Scope<'l, 'a>,
     calls: &'a mut C,
-    locals: &'l mut [Value<'a>],
     tables: Tables,
     join_budget: usize,
     /// What the script has returned.
@@ -70,10 +70,12 @@ impl<'a, C: Calls + ?Sized> Run<'_, 'a, C> {
             locals.push(Value::Nil);
         }
         let mut run = Run {
-            keys,
-            argv,
+            scope: Scope {
+                keys,
+                argv,
+                locals: &mut locals,
+            },
             calls,
-            locals: &mut locals,
             tables: Tables::default(),
             join_budget: JOINED_BYTES_MAX,
             returned: Value::Nil,
@@ -121,12 +123,13 @@ impl<'a, C: Calls + ?Sized> Run<'_, 'a, C> {
             } => match values.as_slice() {
                 [value] if *count == 1 => {
                     let value = self.eval(value)?;
-                    self.set_local(*first_slot, value);
+                    self.scope.set_local(*first_slot, value);
                 }
                 values => {
                     let mut values = self.eval_all(values)?.into_iter();
                     for slot in *first_slot..first_slot + count {
-                        self.set_local(slot, values.next().unwrap_or(Value::Nil));
+                        self.scope
+                            .set_local(slot, values.next().unwrap_or(Value::Nil));
                     }
                 }
             },
@@ -175,42 +178,21 @@ impl<'a, C: Calls + ?Sized> Run<'_, 'a, C> {
 
     fn assign(&mut self, targets: &[Local], values: &'a [Expr]) -> Result<(), Raised> {
         if let ([target], [value]) = (targets, values) {
-            if let Some(number) = self.number(value) {
-                self.set_local(target.slot, Value::Number(number));
+            if let Some(number) = self.scope.number(value) {
+                self.scope.set_local(target.slot, Value::Number(number));
                 return Ok(());
             }
             let value = self.eval(value)?;
-            self.set_local(target.slot, value);
+            self.scope.set_local(target.slot, value);
             return Ok(());
         }
         let mut values = self.eval_all(values)?;
         values.resize(targets.len(), Value::Nil);
         // Lua stores from the last target to the first, which shows in `a, a = 1, 2`.
         for (target, value) in targets.iter().zip(values).rev() {
-            self.set_local(target.slot, value);
+            self.scope.set_local(target.slot, value);
         }
         Ok(())
-    }
-
-    #[inline(always)]
-    fn set_local(&mut self, slot: usize, value: Value<'a>) {
-        if let Some(local) = self.locals.get_mut(slot) {
-            *local = value;
-        }
-    }
-
-    fn input(&self, input: Input) -> &'a [&'a [u8]] {
-        list(self.keys, self.argv, input)
-    }
-
-    fn element(&self, input: Input, index: Option<usize>) -> Value<'a> {
-        index
-            .and_then(|index| self.input(input).get(index))
-            .map_or(Value::Nil, |bytes| Value::Text(Text::Borrowed(bytes)))
-    }
-
-    fn local(&self, slot: usize) -> Value<'a> {
-        self.locals.get(slot).cloned().unwrap_or(Value::Nil)
     }
 
     fn eval_all(&mut self, exprs: &'a [Expr]) -> Result<Vec<Value<'a>>, Raised> {
@@ -223,13 +205,16 @@ impl<'a, C: Calls + ?Sized> Run<'_, 'a, C> {
             Expr::Boolean(value) => Value::Boolean(*value),
             Expr::Number(value) => Value::Number(*value),
             Expr::Text(bytes) => Value::Text(Text::Borrowed(bytes)),
-            Expr::Local(local) => self.local(local.slot),
-            Expr::Element { input, index } => self.element(*input, *index),
-            Expr::ElementAt { input, index } => {
-                let index = index_in(self.locals, index.slot);
-                self.element(*input, index)
+            Expr::Local(local) => {
+                let local = self.scope.locals.get(local.slot);
+                local.cloned().unwrap_or(Value::Nil)
             }
-            Expr::InputLength(input) => Value::Number(self.input(*input).len() as f64),
+            Expr::Element { input, index } => self.scope.element(*input, *index),
+            Expr::ElementAt { input, index } => {
+                let index = self.scope.index_in(index.slot);
+                self.scope.element(*input, index)
+            }
+            Expr::InputLength(input) => Value::Number(self.scope.input(*input).len() as f64),
             Expr::Not(operand) => Value::Boolean(!self.holds(operand)?),
             Expr::And(left, right) => {
                 let left = self.eval(left)?;
@@ -273,7 +258,11 @@ impl<'a, C: Calls + ?Sized> Run<'_, 'a, C> {
     /// Whether `expr` is true as a condition; reads locals where they are.
     fn holds(&mut self, expr: &'a Expr) -> Result<bool, Raised> {
         Ok(match expr {
-            Expr::Local(local) => self.locals.get(local.slot).is_some_and(Value::is_true),
+            Expr::Local(local) => self
+                .scope
+                .locals
+                .get(local.slot)
+                .is_some_and(Value::is_true),
             Expr::Not(operand) => !self.holds(operand)?,
             Expr::And(left, right) => self.holds(left)? && self.holds(right)?,
             Expr::Or(left, right) => self.holds(left)? || self.holds(right)?,
@@ -291,15 +280,19 @@ impl<'a, C: Calls + ?Sized> Run<'_, 'a, C> {
         if let Some(is_equal) = self.answered_in_place(left, right) {
             return Ok(is_equal == (equality == Equality::Equal));
         }
-        let is_equal = match (self.bytes(left).is_some(), self.bytes(right).is_some()) {
-            (true, true) => self.bytes(left) == self.bytes(right),
+        let (is_left, is_right) = (
+            self.scope.text(left).is_some(),
+            self.scope.text(right).is_some(),
+        );
+        let is_equal = match (is_left, is_right) {
+            (true, true) => self.scope.text(left) == self.scope.text(right),
             (false, true) => {
                 let left = self.eval(left)?;
-                matches!(&left, Value::Text(text) if Some(text.bytes()) == self.bytes(right))
+                matches!(&left, Value::Text(text) if Some(text.bytes()) == self.scope.text(right))
             }
             (true, false) => {
                 let right = self.eval(right)?;
-                matches!(&right, Value::Text(text) if Some(text.bytes()) == self.bytes(left))
+                matches!(&right, Value::Text(text) if Some(text.bytes()) == self.scope.text(left))
             }
             (false, false) => {
                 let (left, right) = (self.eval(left)?, self.eval(right)?);
@@ -307,31 +300,6 @@ impl<'a, C: Calls + ?Sized> Run<'_, 'a, C> {
             }
         };
         Ok(is_equal == (equality == Equality::Equal))
-    }
-
-    /// The number that `expr` is already, or that two such numbers make.
-    #[inline]
-    fn number(&self, expr: &Expr) -> Option<f64> {
-        let known = |expr: &Expr| match expr {
-            Expr::Number(number) => Some(*number),
-            Expr::InputLength(input) => Some(self.input(*input).len() as f64),
-            Expr::Local(local) => match self.locals.get(local.slot)? {
-                Value::Number(number) => Some(*number),
-                _ => None,
-            },
-            _ => None,
-        };
-        match expr {
-            Expr::Arithmetic(operation, operands, _) => {
-                let (left, right) = (known(&operands.0.expr)?, known(&operands.1.expr)?);
-                Some(operation::compute(*operation, left, right))
-            }
-            expr => known(expr),
-        }
-    }
-
-    fn bytes(&self, expr: &'a Expr) -> Option<&[u8]> {
-        ready(self.keys, self.argv, self.locals, expr)
     }
 }
 
@@ -341,42 +309,5 @@ impl Error {
         let place = format!(" script: {sha1_hex}, on @user_script:{}.", self.line);
         line.extend_from_slice(place.as_bytes());
         Reply::Error(line.into())
-    }
-}
-
-fn list<'a>(keys: &'a [&'a [u8]], argv: &'a [&'a [u8]], input: Input) -> &'a [&'a [u8]] {
-    match input {
-        Input::Keys => keys,
-        Input::Argv => argv,
-    }
-}
-
-/// The list index that the local in `slot` holds, counted from 0.
-fn index_in(locals: &[Value<'_>], slot: usize) -> Option<usize> {
-    match locals.get(slot) {
-        Some(Value::Number(index)) => operation::list_index(*index),
-        _ => None,
-    }
-}
-
-/// The string that `expr` is already, without computing or copying anything.
-///
-/// No expression assigns to a local, so the answer stays true while others are computed.
-fn ready<'l, 'a: 'l>(
-    keys: &'a [&'a [u8]],
-    argv: &'a [&'a [u8]],
-    locals: &'l [Value<'a>],
-    expr: &'a Expr,
-) -> Option<&'l [u8]> {
-    let element = |input, index: usize| list(keys, argv, input).get(index).copied();
-    match expr {
-        Expr::Text(bytes) => Some(bytes),
-        Expr::Element { input, index } => element(*input, (*index)?),
-        Expr::ElementAt { input, index } => element(*input, index_in(locals, index.slot)?),
-        Expr::Local(local) => match locals.get(local.slot)? {
-            Value::Text(text) => Some(text.bytes()),
-            _ => None,
-        },
-        _ => None,
     }
 }

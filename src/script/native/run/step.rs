@@ -5,24 +5,23 @@
 
 use super::super::ast::{Command, Expr, Shape};
 use super::super::value::{Text, Value};
-use super::{Run, ready};
+use super::Run;
 use crate::script::{Calls, Step};
 
 impl<'a, C: Calls + ?Sized> Run<'_, 'a, C> {
     /// Runs a command, if it is a step and its arguments are at hand: tells what became of it.
     #[inline]
     pub(super) fn stepped(&mut self, command: &'a Command) -> Option<bool> {
-        let (keys, argv, locals) = (self.keys, self.argv, &*self.locals);
-        let bytes = |expr| ready(keys, argv, locals, expr);
         let (key, step) = match (command.shape, command.args.as_slice()) {
             (Shape::Exists, [key]) => (key, Step::Exists),
             (Shape::Remove(deletion), [key]) => (key, Step::Remove(deletion)),
-            (Shape::SetFor, [key, value, _, lifetime_ms]) => {
-                (key, Step::SetFor(bytes(value)?, bytes(lifetime_ms)?))
-            }
+            (Shape::SetFor, [key, value, _, lifetime_ms]) => (
+                key,
+                Step::SetFor(self.scope.text(value)?, self.scope.text(lifetime_ms)?),
+            ),
             _ => return None,
         };
-        self.calls.step(bytes(key)?, step)
+        self.calls.step(self.scope.text(key)?, step)
     }
 
     /// What the script is answered by a step.
@@ -43,8 +42,8 @@ impl<'a, C: Calls + ?Sized> Run<'_, 'a, C> {
         };
         match (command.shape, command.args.as_slice(), other) {
             (Shape::Get, [key], other) => {
-                let key = ready(self.keys, self.argv, self.locals, key)?;
-                let value = ready(self.keys, self.argv, self.locals, other)?;
+                let key = self.scope.text(key)?;
+                let value = self.scope.text(other)?;
                 self.calls.step(key, Step::Holds(value))
             }
             (Shape::Exists, [_], Expr::Number(number)) => {
