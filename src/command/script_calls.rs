@@ -73,8 +73,14 @@ impl ScriptCalls<'_, '_> {
         Some(is_removed)
     }
 
+    /// Whether the key was there, and whether it was removed.
     #[inline]
-    fn release(&mut self, deletion: Deletion, key: &[u8], value: &[u8]) -> Option<bool> {
+    fn remove_if_equal(
+        &mut self,
+        deletion: Deletion,
+        key: &[u8],
+        value: &[u8],
+    ) -> Option<(bool, bool)> {
         if self.read_only {
             return None;
         }
@@ -86,16 +92,22 @@ impl ScriptCalls<'_, '_> {
         }
         drop(guard);
         self.ctx.count_step(StepCommand::Get);
-        let locks = self.ctx.locks();
-        match (is_there, is_equal) {
-            (_, true) => locks.releases += 1,
-            (true, false) => locks.wrong_tokens += 1,
-            (false, false) => locks.late_releases += 1,
-        }
         if is_equal {
+            self.ctx.locks().releases += 1;
             self.note_deletion(deletion);
         }
-        Some(is_equal)
+        Some((is_there, is_equal))
+    }
+
+    #[inline]
+    fn release(&mut self, deletion: Deletion, key: &[u8], value: &[u8]) -> Option<bool> {
+        let (was_there, is_removed) = self.remove_if_equal(deletion, key, value)?;
+        if !is_removed {
+            let locks = self.ctx.locks();
+            locks.wrong_tokens += u64::from(was_there);
+            locks.late_releases += u64::from(!was_there);
+        }
+        Some(is_removed)
     }
 
     #[inline]
@@ -190,6 +202,10 @@ impl Calls for ScriptCalls<'_, '_> {
             }
             Step::SetFor(value, lifetime_ms) => self.set_for(key, value, lifetime_ms),
             Step::Remove(deletion) => self.remove(deletion, key),
+            Step::RemoveIfEqual(deletion, value) => {
+                let (_, is_removed) = self.remove_if_equal(deletion, key, value)?;
+                Some(is_removed)
+            }
             Step::Release(deletion, value) => self.release(deletion, key, value),
         }
     }

@@ -17,8 +17,14 @@ use super::{Hashed, Keyspace, SHARDS, Slot, shard_index};
 pub struct Held<'a> {
     pub(super) keyspace: &'a Keyspace,
     pub(super) now: BootTime,
-    shards: SmallVec<[(Place, MutexGuard<'a, Shard>); 4]>,
+    shards: SmallVec<[Locked<'a>; 4]>,
     pub(super) notes: Notes,
+}
+
+struct Locked<'a> {
+    place: Place,
+    slot: &'a Slot,
+    shard: MutexGuard<'a, Shard>,
 }
 
 /// Where a shard is among those of all databases.
@@ -66,7 +72,11 @@ impl<'a> Held<'a> {
             places.sort_unstable();
             places.dedup();
         }
-        let locked = |place: Place| (place, place.slot(keyspace).shard.lock());
+        let locked = |place: Place| {
+            let slot = place.slot(keyspace);
+            let shard = slot.shard.lock();
+            Locked { place, slot, shard }
+        };
         Held {
             keyspace,
             now,
@@ -83,12 +93,14 @@ impl<'a> Held<'a> {
         Hashed { key, hash }: Hashed<'b>,
     ) -> KeyGuard<'b> {
         let place = Place::of(database, hash);
-        let slot = place.slot(self.keyspace);
-        let held = self.shards.iter().position(|(held, _)| *held == place);
+        let held = self.shards.iter_mut().find(|held| held.place == place);
         debug_assert!(held.is_some(), "the key was not named when locking");
-        let shard = match held {
-            Some(position) => ShardRef::Lent(&mut self.shards[position].1, &mut self.notes),
-            None => ShardRef::Locked(slot.shard.lock()),
+        let (slot, shard) = match held {
+            Some(held) => (held.slot, ShardRef::Lent(&mut held.shard, &mut self.notes)),
+            None => {
+                let slot = place.slot(self.keyspace);
+                (slot, ShardRef::Locked(slot.shard.lock()))
+            }
         };
         KeyGuard::look_up(self.keyspace, database, slot, shard, hash, key, self.now)
     }
@@ -96,8 +108,8 @@ impl<'a> Held<'a> {
     /// The shard of a key, if it is among those that are held.
     pub(super) fn shard_of(&self, database: usize, hash: u64) -> Option<&Shard> {
         let place = Place::of(database, hash);
-        let (_, shard) = self.shards.iter().find(|(held, _)| *held == place)?;
-        Some(shard)
+        let held = self.shards.iter().find(|held| held.place == place)?;
+        Some(&held.shard)
     }
 }
 

@@ -36,6 +36,8 @@ pub enum Step<'s> {
     /// `DEL key`: whether it was there.
     Remove(Deletion),
     /// GET, and if it answers this value, DEL: whether it did.
+    RemoveIfEqual(Deletion, &'s [u8]),
+    /// The same, where it is all that the script does: a failure counts as that of a release.
     Release(Deletion, &'s [u8]),
 }
 

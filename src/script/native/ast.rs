@@ -81,7 +81,7 @@ pub(super) enum Statement {
     /// `do ... end`
     Do(Block),
     If {
-        arms: Vec<(Expr, Block)>,
+        arms: Vec<Arm>,
         otherwise: Block,
     },
     /// `for i, v in ipairs(list) do`; `slots` are those of the declared names.
@@ -101,6 +101,33 @@ pub(super) enum Statement {
     Break,
     /// Only the first value is answered; the others are computed.
     Return(Vec<Expr>),
+}
+
+/// `if condition then body`
+#[derive(Debug)]
+pub(super) struct Arm {
+    pub(super) condition: Expr,
+    pub(super) body: Block,
+    /// How the body begins by deleting the key that the condition compares, if it does.
+    pub(super) deletion: Option<Deletion>,
+}
+
+impl Arm {
+    pub(super) fn new(condition: Expr, body: Block) -> Arm {
+        let compared = condition.compared().map(|(key, _)| key);
+        let deletion = match body.first() {
+            Some(Statement::Evaluate(Expr::Command(command))) => match command.shape {
+                Shape::Remove(deletion) if command.args.first() == compared => Some(deletion),
+                _ => None,
+            },
+            _ => None,
+        };
+        Arm {
+            condition,
+            body,
+            deletion,
+        }
+    }
 }
 
 /// What `ipairs` walks.
@@ -141,7 +168,7 @@ pub(super) enum Equality {
     NotEqual,
 }
 
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub(super) enum Expr {
     Nil,
     Boolean(bool),
@@ -183,6 +210,23 @@ pub(super) enum Expr {
     Builtin(Builtin, Box<Expr>),
 }
 
+impl Expr {
+    /// The key and the other side, if this asks whether a GET of one key answers something.
+    pub(super) fn compared(&self) -> Option<(&Expr, &Expr)> {
+        let Expr::Equality(Equality::Equal, left, right) = self else {
+            return None;
+        };
+        match (&**left, &**right) {
+            (Expr::Command(get), other) | (other, Expr::Command(get))
+                if get.shape == Shape::Get =>
+            {
+                Some((get.args.first()?, other))
+            }
+            _ => None,
+        }
+    }
+}
+
 /// The two fields that replies have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Field {
@@ -201,7 +245,7 @@ pub(super) enum Builtin {
 }
 
 /// An operand that an error message may have to name.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub(super) struct Operand {
     pub(super) expr: Expr,
     /// As Lua names it: `local 'x' `, `field '?' `, or nothing.
@@ -209,7 +253,7 @@ pub(super) struct Operand {
 }
 
 /// `redis.call("set", KEYS[1], ...)`
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub(super) struct Command {
     pub(super) on_error: OnError,
     /// As the script wrote it.

@@ -68,9 +68,9 @@ impl Check<'_> {
             Statement::Evaluate(expr) => self.expr(expr),
             Statement::Do(body) | Statement::Count { body, .. } => self.block(body),
             Statement::If { arms, otherwise } => {
-                for (condition, body) in arms {
-                    self.expr(condition)?;
-                    self.block(body)?;
+                for arm in arms {
+                    self.expr(&arm.condition)?;
+                    self.block(&arm.body)?;
                 }
                 self.block(otherwise)
             }

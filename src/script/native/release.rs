@@ -5,7 +5,7 @@
 //! that can do it under one lookup ([`Step::Release`]) is asked to, and what the script
 //! does otherwise is interpreted as ever.
 
-use super::ast::{Block, Command, Equality, Expr, Input, Script, Shape, Statement};
+use super::ast::{Block, Expr, Input, Script, Shape, Statement};
 use crate::script::{Calls, Deletion, Step};
 
 /// `if redis.call("get", KEYS[k]) == ARGV[t] then return redis.call("del", KEYS[k])`, with either
@@ -24,32 +24,34 @@ impl Release {
         let Statement::If { arms, .. } = script.body.first()? else {
             return None;
         };
-        let [(Expr::Equality(Equality::Equal, left, right), then)] = arms.as_slice() else {
+        let [arm] = arms.as_slice() else {
             return None;
         };
-        let (get, token) = match (&**left, &**right) {
-            (Expr::Command(get), token) | (token, Expr::Command(get)) => (get, token),
-            _ => return None,
-        };
-        let [Statement::Return(values)] = then.as_slice() else {
+        let [Statement::Return(values)] = arm.body.as_slice() else {
             return None;
         };
         let [Expr::Command(delete)] = values.as_slice() else {
             return None;
         };
-        let (Shape::Get, Shape::Remove(deletion)) = (get.shape, delete.shape) else {
+        let (compared, token) = arm.condition.compared()?;
+        let Shape::Remove(deletion) = delete.shape else {
             return None;
         };
-        let key = only_key(get)?;
-        if only_key(delete) != Some(key) {
+        if delete.args.first() != Some(compared) {
             return None;
         }
-        match token {
-            Expr::Element {
-                input: Input::Argv,
-                index: Some(token),
-            } => Some(Release {
-                key,
+        match (compared, token) {
+            (
+                Expr::Element {
+                    input: Input::Keys,
+                    index: Some(key),
+                },
+                Expr::Element {
+                    input: Input::Argv,
+                    index: Some(token),
+                },
+            ) => Some(Release {
+                key: *key,
                 token: *token,
                 deletion,
                 refusal: refusal(script),
@@ -100,19 +102,6 @@ fn refusal(script: &Script) -> Option<i64> {
     };
     let integer = *number as i64;
     (integer as f64 == *number && integer.abs() < 1 << 53).then_some(integer)
-}
-
-/// The index of the one element of KEYS that a command is given.
-fn only_key(command: &Command) -> Option<usize> {
-    match command.args.as_slice() {
-        [
-            Expr::Element {
-                input: Input::Keys,
-                index,
-            },
-        ] => *index,
-        _ => None,
-    }
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ mod call;
 mod expression;
 mod loops;
 
-use super::ast::{Block, Declaration, Expr, Input, Line, Local, Origin, Script, Statement};
+use super::ast::{Arm, Block, Declaration, Expr, Input, Line, Local, Origin, Script, Statement};
 use super::lexer::{Lexer, Token};
 use super::{
     CONSTANTS_MAX, LOCALS_MAX, NESTING_MAX, NotNative, SCRIPT_BYTES_MAX, STATEMENT_CONSTANTS_MAX,
@@ -335,7 +335,7 @@ impl<'s> Parser<'s> {
             self.advance()?;
             let condition = self.expression()?;
             self.expect_word("then")?;
-            arms.push((condition, self.block()?));
+            arms.push(Arm::new(condition, self.block()?));
             if self.token != Token::Word("elseif") {
                 break;
             }

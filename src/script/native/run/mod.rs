@@ -140,9 +140,13 @@ impl<'a, C: Calls + ?Sized> Run<'_, 'a, C> {
             }
             Statement::Do(body) => return self.exec_block(body),
             Statement::If { arms, otherwise } => {
-                for (condition, body) in arms {
-                    if self.holds(condition)? {
-                        return self.exec_block(body);
+                for arm in arms {
+                    if let Some(is_removed) = self.removed_if_equal(arm) {
+                        if is_removed {
+                            return self.exec_block(arm.body.get(1..).unwrap_or_default());
+                        }
+                    } else if self.holds(&arm.condition)? {
+                        return self.exec_block(&arm.body);
                     }
                 }
                 if !otherwise.is_empty() {

@@ -3,7 +3,7 @@
 //!
 //! Where a step is not done, nothing was, and the command runs as it is written.
 
-use super::super::ast::{Command, Expr, Shape};
+use super::super::ast::{Arm, Command, Expr, Shape};
 use super::super::value::{Text, Value};
 use super::Run;
 use crate::script::{Calls, Step};
@@ -21,6 +21,15 @@ impl<'a, C: Calls + ?Sized> Run<'_, 'a, C> {
             ),
             _ => return None,
         };
+        self.calls.step(self.scope.text(key)?, step)
+    }
+
+    /// Compares and deletes by one step, if that is how `arm` begins: tells whether it did.
+    #[inline]
+    pub(super) fn removed_if_equal(&mut self, arm: &'a Arm) -> Option<bool> {
+        let deletion = arm.deletion?;
+        let (key, value) = arm.condition.compared()?;
+        let step = Step::RemoveIfEqual(deletion, self.scope.text(value)?);
         self.calls.step(self.scope.text(key)?, step)
     }
 
