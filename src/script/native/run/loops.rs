@@ -17,7 +17,7 @@ impl<'a, C: Calls + ?Sized> Run<'_, 'a, C> {
         let table = match list {
             Iterated::Input(input) => {
                 for (index, bytes) in self.scope.input(*input).iter().enumerate() {
-                    let item = Value::Text(Text::Borrowed(bytes));
+                    let item = || Value::Text(Text::Borrowed(bytes));
                     match self.turn(slots.clone(), index, item, body)? {
                         Flow::Next => {}
                         Flow::Break => break,
@@ -40,7 +40,7 @@ impl<'a, C: Calls + ?Sized> Run<'_, 'a, C> {
             if matches!(item, Value::Nil) {
                 break;
             }
-            match self.turn(slots.clone(), index, item, body)? {
+            match self.turn(slots.clone(), index, || item, body)? {
                 Flow::Next => {}
                 Flow::Break => break,
                 leaving => return Ok(leaving),
@@ -49,13 +49,14 @@ impl<'a, C: Calls + ?Sized> Run<'_, 'a, C> {
         Ok(Flow::Next)
     }
 
-    /// One turn of a loop with `ipairs`.
+    /// One turn of a loop with `ipairs`. The item is made where it stays: moving it costs more than
+    /// the turn does.
     #[inline(always)]
     fn turn(
         &mut self,
         mut slots: Range<usize>,
         index: usize,
-        item: Value<'a>,
+        item: impl FnOnce() -> Value<'a>,
         body: &'a [Statement],
     ) -> Result<Flow, Raised> {
         if let Some(slot) = slots.next() {
@@ -63,7 +64,7 @@ impl<'a, C: Calls + ?Sized> Run<'_, 'a, C> {
                 .set_local(slot, Value::Number((index + 1) as f64));
         }
         if let Some(slot) = slots.next() {
-            self.scope.set_local(slot, item);
+            self.scope.set_local(slot, item());
         }
         for slot in slots {
             self.scope.set_local(slot, Value::Nil);

@@ -10,8 +10,6 @@ mod operator;
 mod scope;
 mod step;
 
-use smallvec::SmallVec;
-
 use self::scope::Scope;
 use super::ast::{Equality, Expr, Line, Local, Script, Statement};
 use super::value::{Tables, Text, Value, one_line};
@@ -19,6 +17,9 @@ use super::{JOINED_BYTES_MAX, operation};
 use crate::error::GENERAL_CODE;
 use crate::resp::reply::Reply;
 use crate::script::Calls;
+
+/// A script with no more locals alive at once needs no memory for them.
+const LOCALS_FEW: usize = 4;
 
 /// One run of a script.
 pub(super) struct Run<'l, 'a, C: Calls + ?Sized> {
@@ -64,17 +65,18 @@ impl<'a, C: Calls + ?Sized> Run<'_, 'a, C> {
         argv: &'a [&'a [u8]],
         calls: &'a mut C,
     ) -> Reply {
-        // Filled where they stand: moving them would cost more than a short script does.
-        let mut locals: SmallVec<[Value<'a>; 4]> = SmallVec::new();
-        for _ in 0..script.slots {
-            locals.push(Value::Nil);
-        }
+        // Made where they stay: moving them would cost more than a short script does.
+        let mut few = [const { Value::Nil }; LOCALS_FEW];
+        let mut many = Vec::new();
+        let locals = match few.get_mut(..script.slots) {
+            Some(few) => few,
+            None => {
+                many.resize(script.slots, Value::Nil);
+                many.as_mut_slice()
+            }
+        };
         let mut run = Run {
-            scope: Scope {
-                keys,
-                argv,
-                locals: &mut locals,
-            },
+            scope: Scope { keys, argv, locals },
             calls,
             tables: Tables::default(),
             join_budget: JOINED_BYTES_MAX,
@@ -169,7 +171,10 @@ impl<'a, C: Calls + ?Sized> Run<'_, 'a, C> {
             Statement::Break => return Ok(Flow::Break),
             Statement::Return(values) => {
                 if let Some((first, others)) = values.split_first() {
-                    self.returned = self.eval(first)?;
+                    self.returned = match self.scope.number(first) {
+                        Some(number) => Value::Number(number),
+                        None => self.eval(first)?,
+                    };
                     for other in others {
                         self.eval(other)?;
                     }
