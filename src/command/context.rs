@@ -169,15 +169,18 @@ impl<'a> Context<'a> {
         let keyspace = &self.instance.keyspace;
         let (database, key) = (self.session.database, self.foreseen.hashed(keyspace, key));
         let guard = locked(keyspace, &mut self.held, database, key, self.now);
-        if guard.exists() {
-            self.tally.hits += 1;
-        } else {
-            self.tally.misses += 1;
-            if miss == Miss::Told {
-                guard.tell(Event::KeyMiss);
-            }
-        }
+        note_look(&mut self.tally, &guard, miss);
         guard
+    }
+
+    /// Reads the key by `act`, as [`Context::read`] would, without handing its guard on.
+    #[inline(always)]
+    pub fn reading<R>(&mut self, key: &[u8], act: impl FnOnce(&mut KeyGuard<'_>) -> R) -> R {
+        let keyspace = &self.instance.keyspace;
+        let (database, key) = (self.session.database, self.foreseen.hashed(keyspace, key));
+        let mut guard = locked(keyspace, &mut self.held, database, key, self.now);
+        note_look(&mut self.tally, &guard, Miss::Told);
+        act(&mut guard)
     }
 
     /// The key in another database than the selected one, for a change.
@@ -291,6 +294,19 @@ impl<'a> Context<'a> {
     pub fn count_error(&mut self, reply: &Reply) {
         self.tally.errors += 1;
         self.instance.stats.errors.add(reply);
+    }
+}
+
+/// Counts a hit or a miss.
+#[inline(always)]
+fn note_look(tally: &mut Tally, guard: &KeyGuard<'_>, miss: Miss) {
+    if guard.exists() {
+        tally.hits += 1;
+    } else {
+        tally.misses += 1;
+        if miss == Miss::Told {
+            guard.tell(Event::KeyMiss);
+        }
     }
 }
 

@@ -84,13 +84,14 @@ impl ScriptCalls<'_, '_> {
         if self.read_only {
             return None;
         }
-        let mut guard = self.ctx.read(key);
-        let is_there = guard.exists();
-        let is_equal = guard.value() == Some(value);
-        if is_equal {
-            guard.remove(Event::Del);
-        }
-        drop(guard);
+        let (is_there, is_equal) = self.ctx.reading(key, |guard| {
+            let is_there = guard.exists();
+            let is_equal = guard.value() == Some(value);
+            if is_equal {
+                guard.remove(Event::Del);
+            }
+            (is_there, is_equal)
+        });
         self.ctx.count_step(StepCommand::Get);
         if is_equal {
             self.ctx.locks().releases += 1;
@@ -194,11 +195,11 @@ impl Calls for ScriptCalls<'_, '_> {
         match step {
             Step::Exists => {
                 self.ctx.count_step(StepCommand::Exists);
-                Some(self.ctx.read(key).exists())
+                Some(self.ctx.reading(key, |guard| guard.exists()))
             }
             Step::Holds(value) => {
                 self.ctx.count_step(StepCommand::Get);
-                Some(self.ctx.read(key).value() == Some(value))
+                Some(self.ctx.reading(key, |guard| guard.value() == Some(value)))
             }
             Step::SetFor(value, lifetime_ms) => self.set_for(key, value, lifetime_ms),
             Step::Remove(deletion) => self.remove(deletion, key),

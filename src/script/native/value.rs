@@ -98,6 +98,7 @@ impl<'a> Value<'a> {
     }
 
     /// What the client is answered: Redis's conversion of a Lua value.
+    #[inline]
     pub(super) fn into_reply(self) -> Reply {
         match self {
             Value::Nil | Value::Boolean(false) => Reply::Null,

@@ -123,10 +123,7 @@ impl<'a, C: Calls + ?Sized> Run<'_, 'a, C> {
                 count,
                 values,
             } => match values.as_slice() {
-                [value] if *count == 1 => {
-                    let value = self.eval(value)?;
-                    self.scope.set_local(*first_slot, value);
-                }
+                [value] if *count == 1 => self.assign_one(*first_slot, value)?,
                 values => {
                     let mut values = self.eval_all(values)?.into_iter();
                     for slot in *first_slot..first_slot + count {
@@ -185,15 +182,20 @@ impl<'a, C: Calls + ?Sized> Run<'_, 'a, C> {
         Ok(Flow::Next)
     }
 
+    fn assign_one(&mut self, slot: usize, expr: &'a Expr) -> Result<(), Raised> {
+        match self.scope.number(expr) {
+            Some(number) => self.scope.set_local(slot, Value::Number(number)),
+            None => {
+                let value = self.eval(expr)?;
+                self.scope.set_local(slot, value);
+            }
+        }
+        Ok(())
+    }
+
     fn assign(&mut self, targets: &[Local], values: &'a [Expr]) -> Result<(), Raised> {
         if let ([target], [value]) = (targets, values) {
-            if let Some(number) = self.scope.number(value) {
-                self.scope.set_local(target.slot, Value::Number(number));
-                return Ok(());
-            }
-            let value = self.eval(value)?;
-            self.scope.set_local(target.slot, value);
-            return Ok(());
+            return self.assign_one(target.slot, value);
         }
         let mut values = self.eval_all(values)?;
         values.resize(targets.len(), Value::Nil);
