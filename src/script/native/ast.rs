@@ -305,3 +305,69 @@ pub(super) enum OnError {
     /// `redis.pcall`
     Return,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::script::native::parser::Parser;
+
+    fn deletion(body: &str) -> Option<Deletion> {
+        let script = Parser::script(body.as_bytes()).unwrap_or_else(|reason| panic!("{reason}"));
+        script.body.iter().find_map(|statement| match statement {
+            Statement::If { arms, .. } => arms.first()?.deletion,
+            _ => None,
+        })
+    }
+
+    #[test]
+    fn an_arm_deletes_what_it_compares_only_if_that_comes_first_and_is_the_same_key() {
+        for (body, expected) in [
+            (
+                "if redis.call('get', KEYS[1]) == ARGV[1] then redis.call('del', KEYS[1]) end",
+                Deletion::Del,
+            ),
+            (
+                "local k = KEYS[1] if ARGV[2] == redis.pcall('GET', k) then redis.pcall('unlink', k) return 1 end",
+                Deletion::Unlink,
+            ),
+            (
+                "if redis.call('get', KEYS[1]) == 'x' then redis.call('DEL', KEYS[1]) else return 0 end",
+                Deletion::Del,
+            ),
+        ] {
+            assert_eq!(deletion(body), Some(expected), "{body}");
+        }
+        for body in [
+            "if redis.call('get', KEYS[1]) == ARGV[1] then redis.call('del', KEYS[2]) end",
+            "local k = KEYS[1] if redis.call('get', k) == ARGV[1] then redis.call('del', KEYS[1]) end",
+            "if redis.call('get', KEYS[1]) ~= ARGV[1] then redis.call('del', KEYS[1]) end",
+            "if not redis.call('get', KEYS[1]) == ARGV[1] then redis.call('del', KEYS[1]) end",
+            "if redis.call('type', KEYS[1]) == ARGV[1] then redis.call('del', KEYS[1]) end",
+            "if redis.call('get', KEYS[1]) == ARGV[1] then redis.call('del', KEYS[1], KEYS[1]) end",
+            "if redis.call('get', KEYS[1]) == ARGV[1] then local n = redis.call('del', KEYS[1]) end",
+            "if redis.call('get', KEYS[1]) == ARGV[1] then redis.call('set', KEYS[2], 1) redis.call('del', KEYS[1]) end",
+        ] {
+            assert_eq!(deletion(body), None, "{body}");
+        }
+    }
+
+    #[test]
+    fn a_set_is_a_step_with_a_lifetime_in_milliseconds_and_nothing_else() {
+        let text = |text: &str| Expr::Text(text.as_bytes().into());
+        let args = |words: &[&str]| words.iter().map(|word| text(word)).collect::<Vec<_>>();
+        let shape = |words: &[&str]| Shape::of(b"Set", &args(words));
+        assert_eq!(shape(&["k", "v", "pX", "1"]), Shape::SetFor);
+        for words in [
+            &["k", "v"][..],
+            &["k", "v", "EX", "1"],
+            &["k", "v", "PX"],
+            &["k", "v", "PX", "1", "NX"],
+        ] {
+            assert_eq!(shape(words), Shape::Other, "{words:?}");
+        }
+        assert_eq!(
+            Shape::of(b"setex", &args(&["k", "1", "PX", "v"])),
+            Shape::Other
+        );
+    }
+}
