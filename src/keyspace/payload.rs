@@ -66,8 +66,8 @@ impl Payload {
             bytes: [0; INLINE_BYTES],
         };
         if let Payload::Inline { bytes, .. } = self {
-            bytes[..key.len()].copy_from_slice(key);
-            bytes[key.len()..total].copy_from_slice(value);
+            copy_short(&mut bytes[..key.len()], key);
+            copy_short(&mut bytes[key.len()..total], value);
         }
     }
 
@@ -104,6 +104,26 @@ impl Payload {
             Payload::Inline { .. } | Payload::Vacant => None,
         }
     }
+}
+
+/// Copies what is as long as a key or a token without a call: as two pieces, which may overlap.
+#[inline]
+fn copy_short(to: &mut [u8], from: &[u8]) {
+    let is_done = match from.len() {
+        16..=32 => copy_ends::<16>(to, from),
+        33..=64 => copy_ends::<32>(to, from),
+        _ => None,
+    };
+    if is_done.is_none() {
+        to.copy_from_slice(from);
+    }
+}
+
+#[inline]
+fn copy_ends<const BYTES: usize>(to: &mut [u8], from: &[u8]) -> Option<()> {
+    *to.first_chunk_mut::<BYTES>()? = *from.first_chunk()?;
+    *to.last_chunk_mut::<BYTES>()? = *from.last_chunk()?;
+    Some(())
 }
 
 /// How many steps a key and a value of so many bytes together allocate.
