@@ -233,6 +233,14 @@ impl Slab {
     pub(super) fn prefetch_vacant(&self) {
         if self.first_vacant != NIL {
             self.prefetch(self.first_vacant);
+            self.apart.prefetch(self.first_vacant);
+        }
+    }
+
+    /// Has the deadline and links of an entry on their way, if there is such an entry.
+    pub(super) fn prefetch_timer(&self, index: u32) {
+        if let Some(block) = self.blocks.get((index >> BLOCK_BITS) as usize) {
+            prefetch(&block.timers[index as usize % BLOCK]);
         }
     }
 

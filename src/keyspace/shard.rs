@@ -53,7 +53,10 @@ impl Shard {
     pub(super) fn prefetch(&self, hash: u64) {
         match self.table.find(hash, |_| true) {
             Some(index) => self.slab.prefetch(index),
-            None => self.slab.prefetch_vacant(),
+            None => {
+                self.slab.prefetch_vacant();
+                self.slab.prefetch_timer(self.wheel.latest());
+            }
         }
     }
 
@@ -169,6 +172,6 @@ impl Shard {
 
 /// By how many ticks the wheel of a shard runs ahead. Shards then move the entries of a slot one
 /// after the other: 256 ms apart on the level of a minute, evenly spread on those below.
-fn phase(number: usize) -> u64 {
-    number as u64 * 1027
+fn phase(number: usize) -> u32 {
+    number as u32 * 1027
 }

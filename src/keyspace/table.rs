@@ -40,8 +40,8 @@ const EMPTY: Bucket = Bucket {
 
 pub(super) struct Table {
     buckets: Box<[Bucket]>,
-    len: usize,
-    first_buckets: usize,
+    len: u32,
+    first_buckets: u32,
 }
 
 impl Table {
@@ -50,12 +50,12 @@ impl Table {
         Table {
             buckets: Box::default(),
             len: 0,
-            first_buckets: FIRST_BUCKETS + number % SPREAD,
+            first_buckets: (FIRST_BUCKETS + number % SPREAD) as u32,
         }
     }
 
     pub(super) fn len(&self) -> usize {
-        self.len
+        self.len as usize
     }
 
     /// The first index with this hash's tag of which `is_it` holds.
@@ -78,7 +78,7 @@ impl Table {
     /// Adds an index; the caller knows that its key is not there.
     pub(super) fn insert(&mut self, hash: u64, index: u32) {
         let (full, of) = FULL;
-        if (self.len + 1) * of > self.buckets.len() * full {
+        if (self.len() + 1) * of > self.buckets.len() * full {
             self.grow();
         }
         self.len += 1;
@@ -132,7 +132,8 @@ impl Table {
 
     #[cold]
     fn grow(&mut self) {
-        let buckets = (self.buckets.len() + self.buckets.len() / 6).max(self.first_buckets);
+        let buckets =
+            (self.buckets.len() + self.buckets.len() / 6).max(self.first_buckets as usize);
         let old = std::mem::replace(&mut self.buckets, vec![EMPTY; buckets].into_boxed_slice());
         for bucket in old {
             if bucket.index != NO_INDEX {

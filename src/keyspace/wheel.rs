@@ -79,7 +79,9 @@ pub(super) trait Nodes {
 
 /// See the module's text.
 pub(super) struct Wheel {
-    phase: u64,
+    phase: u32,
+    /// The entry that was linked last, which may be gone: the next one probably comes before it.
+    latest: u32,
     /// The present tick, with the phase.
     elapsed: Turn,
     levels: [Option<Box<Level>>; LEVELS],
@@ -100,10 +102,11 @@ struct Place {
 
 impl Wheel {
     /// A wheel that runs `phase` ticks ahead.
-    pub(super) fn new(phase: u64) -> Wheel {
+    pub(super) fn new(phase: u32) -> Wheel {
         Wheel {
             phase,
-            elapsed: Turn(phase),
+            latest: NIL,
+            elapsed: Turn(u64::from(phase)),
             levels: Default::default(),
         }
     }
@@ -113,6 +116,11 @@ impl Wheel {
     pub(super) fn catch_up(&mut self, now: Tick) {
         debug_assert!(self.next_slot().is_none(), "nobody is left behind");
         self.elapsed = self.elapsed.max(self.turn(now));
+    }
+
+    /// The entry whose links the next one that is linked probably changes.
+    pub(super) fn latest(&self) -> u32 {
+        self.latest
     }
 
     /// Links the entry at `index`. Tells when the wheel has something to do for it: it is due, or
@@ -126,14 +134,17 @@ impl Wheel {
             })
         });
         let head = std::mem::replace(&mut level.heads[slot], index);
-        level.occupied |= 1 << slot;
         *nodes.links(index) = Links {
             next: head,
             prev: NIL,
         };
-        if head != NIL {
+        // The bits stand apart from the heads: they are left alone where they are set.
+        if head == NIL {
+            level.occupied |= 1 << slot;
+        } else {
             nodes.links(head).prev = index;
         }
+        self.latest = index;
         self.start(first)
     }
 
@@ -227,11 +238,11 @@ impl Wheel {
     }
 
     fn start(&self, turn: Turn) -> BootTime {
-        Tick(turn.0.saturating_sub(self.phase)).start()
+        Tick(turn.0.saturating_sub(u64::from(self.phase))).start()
     }
 
     fn turn(&self, tick: Tick) -> Turn {
-        Turn((tick.0 + self.phase).min(TICK_MAX))
+        Turn((tick.0 + u64::from(self.phase)).min(TICK_MAX))
     }
 }
 
@@ -279,7 +290,7 @@ mod tests {
         /// The model is a sorted set of (tick, index).
         #[test]
         fn fires_each_timer_at_its_tick_and_never_a_removed_one(
-            phase in 0..1u64 << 20,
+            phase in 0..1u32 << 20,
             steps in prop::collection::vec(step(), 1..200),
         ) {
             let mut wheel = Wheel::new(phase);
