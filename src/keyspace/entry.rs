@@ -16,9 +16,11 @@ use super::arena::Arena;
 use super::payload::{Form, INLINE_BYTES, LENGTH_BITS, Payload, SIGNED_BYTES, STEP_BYTES, steps};
 use super::prefetch::prefetch;
 use super::signature::Signature;
-use super::wheel::{Links, NIL, Nodes, Tick};
+use super::vacancies::Vacancies;
+use super::wheel::{Links, Nodes, Tick};
 
-const BLOCK_BITS: u32 = 6;
+/// A block has as many entries as a word has bits.
+pub(super) const BLOCK_BITS: u32 = 6;
 const BLOCK: usize = 1 << BLOCK_BITS;
 
 /// When an entry ends, and its place in the wheel.
@@ -98,7 +100,7 @@ impl<'a> Entry<'a> {
 /// Entries by index, in blocks of 64.
 pub(super) struct Slab {
     blocks: Vec<&'static mut Block>,
-    first_vacant: u32,
+    vacancies: Vacancies,
     /// How many steps of [`STEP_BYTES`] entries have allocated.
     steps: u32,
     apart: Apart,
@@ -115,7 +117,7 @@ impl Slab {
     pub(super) fn new() -> Slab {
         Slab {
             blocks: Vec::new(),
-            first_vacant: NIL,
+            vacancies: Vacancies::default(),
             steps: 0,
             apart: Apart::default(),
         }
@@ -144,15 +146,13 @@ impl Slab {
     }
 
     pub(super) fn insert(&mut self, key: &[u8], value: &[u8], form: Form) -> u32 {
-        if self.first_vacant == NIL {
-            self.grow();
-        }
-        let index = self.first_vacant;
+        let index = match self.vacancies.take() {
+            Some(index) => index,
+            None => self.grow(),
+        };
         self.count_steps(steps(key.len() + value.len()), 0);
         let (block, place) = self.block_mut(index);
         block.payloads[place].put(key, value, form);
-        let links = std::mem::replace(&mut block.timers[place].links, Links::NONE);
-        self.first_vacant = links.next;
         self.unsign_apart(index, key.len() + value.len());
         index
     }
@@ -198,13 +198,11 @@ impl Slab {
 
     /// Frees an entry that has no deadline any more.
     pub(super) fn remove(&mut self, index: u32) {
-        let next = self.first_vacant;
         let (block, place) = self.block_mut(index);
         debug_assert!(block.timers[place].deadline.is_none(), "still in the wheel");
         let freed = block.payloads[place].steps();
         block.payloads[place] = Payload::Vacant;
-        block.timers[place].links = Links { next, prev: NIL };
-        self.first_vacant = index;
+        self.vacancies.give_back(index);
         self.count_steps(0, freed);
     }
 
@@ -231,9 +229,9 @@ impl Slab {
 
     /// As [`Slab::prefetch`], for the entry that comes to be used next.
     pub(super) fn prefetch_vacant(&self) {
-        if self.first_vacant != NIL {
-            self.prefetch(self.first_vacant);
-            self.apart.prefetch(self.first_vacant);
+        if let Some(index) = self.vacancies.next() {
+            self.prefetch(index);
+            self.apart.prefetch(index);
         }
     }
 
@@ -249,15 +247,11 @@ impl Slab {
         (block, index as usize % BLOCK)
     }
 
-    fn grow(&mut self) {
-        let base = self.end();
-        let last = base + BLOCK as u32 - 1;
-        let block = ARENA.take(Block::blank);
-        for (index, timer) in (base..).zip(&mut block.timers) {
-            timer.links.next = if index == last { NIL } else { index + 1 };
-        }
-        self.blocks.push(block);
-        self.first_vacant = base;
+    /// Makes a block; tells the index of its first entry, which is taken.
+    #[cold]
+    fn grow(&mut self) -> u32 {
+        self.blocks.push(ARENA.take(Block::blank));
+        self.vacancies.take_first_of_new_block()
     }
 }
 

@@ -23,6 +23,7 @@ mod scan;
 mod shard;
 mod signature;
 mod table;
+mod vacancies;
 mod wheel;
 mod whole;
 
@@ -93,7 +94,7 @@ struct Slot {
 /// Bytes of a cache line.
 const CACHE_LINE: usize = 64;
 
-const _: () = assert!(size_of::<Slot>() == 3 * CACHE_LINE);
+const _: () = assert!(size_of::<Slot>() == 4 * CACHE_LINE);
 
 /// Whether keys are removed when they are due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -335,11 +336,12 @@ impl Keyspace {
 }
 
 impl Slot {
-    /// Has what stands behind its first cache line on its way to the processor.
+    /// Has the two lines behind its first one on their way to the processor. What stands behind
+    /// those is seldom looked at.
     #[inline]
     fn prefetch(&self) {
         let start = std::ptr::from_ref(self).cast::<u8>();
-        for line in (CACHE_LINE..size_of::<Slot>()).step_by(CACHE_LINE) {
+        for line in (CACHE_LINE..3 * CACHE_LINE).step_by(CACHE_LINE) {
             prefetch::prefetch(start.wrapping_add(line));
         }
     }

@@ -31,7 +31,7 @@ pub enum Form {
 /// What an entry holds, in one cache line.
 #[repr(align(64))]
 pub(super) enum Payload {
-    /// Free; the next free entry is in the links.
+    /// Free.
     Vacant,
     Inline {
         key_len: u8,
