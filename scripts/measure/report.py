@@ -17,13 +17,13 @@ the part of the time that the load was at work: where it comes near to 100%, the
 """
 LIMITS = """## What keeps it from the missed targets
 
-By `perf`, on one core with 16 requests in flight, a lock cycle spends 59% of the server's time in the kernel and a GET
-64%: 48% and more in `send`, which on a loopback interface also runs the receiver's half of TCP and wakes the client, 8%
-in `recv`, 1% in `epoll_wait`. There is one `recv` and one `send` for each batch and nothing else, by `strace -c`. The
-server's own code has 39% of a cycle and 33% of a GET, and no function of it more than 4%. The echo server makes the same
-system calls and does no work. Where its own figure is over a target, or leaves less than the work takes, no server
-reaches the target this way: that is so of every load with one request in flight, of a refusal and a GET, and of the
-cycle's CPU time. It is not so of npm redlock's scripts on three keys, nor of a granted SET: those wait for our own code.
+By `perf`, on one core with 16 requests in flight, a lock cycle spends 62% of the server's time in the kernel and a GET
+63%: 50% in `send`, which on a loopback interface also runs the receiver's half of TCP and wakes the client, 8 to 9% in
+`recv`, 2% in `epoll_wait`. There is one `recv` and one `send` for each batch and nothing else, by `strace -c`. The
+server's own code has 37%, and no function of it more than 9%. The echo server makes the same system calls and does no
+work. Where its own figure is over a target, or leaves less than parsing a request, finding a key and answering take, no
+server reaches the target this way: that is so of every load with one request in flight, of a refusal and a GET, of both
+cores, and of the cycle, which it leaves some 60 ns a request.
 
 System calls are not what is dear here. An echo server on io_uring (receives armed once into shared buffers, the sends
 of all connections submitted together, a twentieth of the system calls) took 5 to 8% less CPU time than the one on epoll
