@@ -3,8 +3,8 @@
 use super::prefetch::prefetch;
 use super::signature::{SIGNATURE_BYTES, Signature};
 
-/// Entries of a shard that may have one: of all 256 shards 131,072, in 1.2 MB at most.
-pub(super) const ENTRIES_MAX: u32 = 512;
+/// Entries of a shard that may have one: of all 256 shards 98,304, in 0.9 MB at most.
+pub(super) const ENTRIES_MAX: u32 = 384;
 
 /// By index; of entries that have room themselves it says nothing.
 #[derive(Default)]
