@@ -16,21 +16,26 @@ FIGURES = ("p50_ms", "p99_ms", "max_ms", "early", "repeated", "missing")
 
 
 def measure(plan):
-    """The figures of each scenario by contender; a peer has only the first."""
+    """One set of figures for each round, by scenario and contender; a peer has only the first scenario."""
     script = load_script()
-    results = []
-    for number, words in enumerate(plan.lateness_scenarios):
-        [scenario] = script.options_of(words).scenarios
-        figures = {}
-        for one in plan.plain_contenders:
-            if number == 0 or one.role is Role.OURS:
-                with one.server() as server:
-                    result = script.measure(server, scenario)
-                figures[one.name] = {name: result[name] for name in FIGURES}
-                late = ", ".join(f"{name} {result[name]}" for name in FIGURES)
-                print(f"  {scenario.name} on {one.name}: {late}", file=sys.stderr)
-        results.append({"scenario": scenario.name, "figures": figures})
+    scenarios = [script.options_of(words).scenarios[0] for words in plan.lateness_scenarios]
+    results = [{"scenario": scenario.name, "samples": {}} for scenario in scenarios]
+    for number in range(plan.rounds):
+        order = plan.plain_contenders if number % 2 == 0 else plan.plain_contenders[::-1]
+        for scenario, result in zip(scenarios, results):
+            for one in order:
+                if scenario is scenarios[0] or one.role is Role.OURS:
+                    result["samples"].setdefault(one.name, []).append(once(script, one, scenario))
     return {"scenarios": results}
+
+
+def once(script, one, scenario):
+    with one.server() as server:
+        result = script.measure(server, scenario)
+    figures = {name: result[name] for name in FIGURES}
+    late = ", ".join(f"{name} {figure}" for name, figure in figures.items())
+    print(f"  {scenario.name} on {one.name}: {late}", file=sys.stderr)
+    return figures
 
 
 def load_script():

@@ -191,18 +191,24 @@ def idle(group):
 
 
 def lateness(group):
-    heads = ["Scenario", "Server", "p50 ms", "p99 ms", "Longest ms", "Early", "Twice", "Never"]
+    heads = ["Scenario", "Server", "p50 ms", "p99 ms", "Longest ms", "Of all rounds ms", "Early", "Twice", "Never"]
     rows = []
     for result in group["scenarios"]:
-        for name, figures in result["figures"].items():
-            late = ["none came" if figures[key] is None else f"{figures[key]:,.2f}" for key in LATE_KEYS]
-            counts = [str(figures[key]) for key in ("early", "repeated", "missing")]
-            rows.append([result["scenario"], name, *late, *counts])
+        for name, samples in result["samples"].items():
+            late = [shown_lateness(summary.median_lateness(samples, key)) for key in LATE_KEYS]
+            most = shown_lateness(summary.most_lateness(samples))
+            counts = [str(sum(sample[key] for sample in samples)) for key in LATE_COUNTS]
+            rows.append([result["scenario"], name, *late, most, *counts])
     heading = (
         "## How late `expired` events come\n\n`spread` is keys and the seconds that their deadlines are spread over, "
-        "`burst` keys with one deadline, `needle` short-lived keys among keys of an hour. Never: not within 5 s.\n\n"
+        "`burst` keys with one deadline, `needle` short-lived keys among keys of an hour. The first three figures are "
+        "medians of the rounds. Never: not within 5 s.\n\n"
     )
     return heading + table(heads, rows, numbers=range(2, len(heads)))
+
+
+def shown_lateness(milliseconds):
+    return "none came" if milliseconds is None else f"{milliseconds:,.2f}"
 
 
 def scale(group):
@@ -261,6 +267,7 @@ def capitalised(text):
 
 
 LATE_KEYS = ("p50_ms", "p99_ms", "max_ms")
+LATE_COUNTS = ("early", "repeated", "missing")
 WRITERS = {
     "throughput": throughput,
     "memory": memory,

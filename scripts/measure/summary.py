@@ -73,3 +73,14 @@ def least(group, figures):
     there = [name for name in names(group, PEER) if name in figures]
     name = min(there, key=figures.get, default=None)
     return name, figures.get(name)
+
+
+def median_lateness(samples, key):
+    """The median over the rounds; None if there was one in which no event came."""
+    values = [sample[key] for sample in samples]
+    return None if None in values else statistics.median(values)
+
+
+def most_lateness(samples):
+    """The latest event of all rounds; None if none came."""
+    return max((sample["max_ms"] for sample in samples if sample["max_ms"] is not None), default=None)

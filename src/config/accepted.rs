@@ -247,7 +247,6 @@ pub(super) const ACCEPTED: &[Setting] = &[
     Setting::new("oom-score-adj", Choice(&["no", "yes", "relative", "absolute"]), "no", AtRuntime, NO_SYSTEM),
     Setting::new("server_cpulist", Text, "", AtStart, NO_SYSTEM),
     Setting::new("socket-mark-id", Integer { min: 0, max: u32::MAX as i64 }, "0", AtStart, NO_SYSTEM),
-    Setting::new("disable-thp", Switch, "yes", AtStart, SYSTEM),
     Setting::new("oom-score-adj-values", OomScores, "0 200 800", AtRuntime, SYSTEM),
     Setting::new("always-show-logo", Switch, "no", AtStart, PROCESS),
     Setting::new("crash-log-enabled", Switch, "yes", AtRuntime, PROCESS),

@@ -47,6 +47,8 @@ pub struct Settings {
     pub dir: Option<PathBuf>,
     /// What outlives the process.
     pub durability: Durability,
+    /// `disable-thp`
+    pub disable_thp: bool,
     /// `daemonize`
     pub daemonize: bool,
     /// `pidfile`
@@ -165,6 +167,7 @@ impl Settings {
             observation: Observation::default(),
             dir: path(table.text("dir")),
             durability: Durability::new(&table),
+            disable_thp: table.switch("disable-thp"),
             daemonize: table.switch("daemonize"),
             pidfile: path(table.text("pidfile")),
             supervised: Supervision::parse(table.choice("supervised")),

@@ -154,6 +154,13 @@ pub(super) const HONOURED: &[Setting] = &[
         Honoured("how many databases SELECT can choose from"),
     ),
     Setting::new(
+        "disable-thp",
+        Kind::Switch,
+        "yes",
+        AtStart,
+        Honoured("whether the process forgoes huge pages, which keep requests waiting while they are made"),
+    ),
+    Setting::new(
         "durability",
         Kind::Choice(&DurabilityMode::NAMES),
         "guard",

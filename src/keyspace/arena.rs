@@ -1,17 +1,15 @@
 //! Memory of entries, 2 MiB at a time.
 //!
-//! All keyspaces of a process take their blocks from here. A region is as large and lies as
-//! the processor's huge pages do: a lock is somewhere in gigabytes, and with pages of 4 KiB
-//! finding the page takes longer than reading it. The system is asked for a huge page only once a
-//! region is full, and brings it about in the background: a huge page that is made when a lock
-//! first touches it keeps that lock waiting for several milliseconds. What a keyspace gives back
-//! is used for the next one; regions are never returned to the system.
+//! All keyspaces of a process take their blocks from here. What a keyspace gives back is used for
+//! the next one; regions are never returned to the system. Huge pages are not asked for: the system
+//! brings them about by stopping whoever touches one for up to some 10 ms, and the requests that
+//! are fetched ahead of their turn do not wait for the address of a page.
 
 use std::mem::MaybeUninit;
 
 use parking_lot::Mutex;
 
-/// A region in bytes, and what its address is a multiple of.
+/// What is asked of the system at a time, in bytes.
 const REGION_BYTES: usize = 2 << 20;
 
 /// Blocks of one type, given out and taken back.
@@ -24,13 +22,7 @@ struct Stock<B: 'static> {
     used: Vec<&'static mut B>,
     /// Of the newest region, never touched yet.
     fresh: &'static mut [MaybeUninit<B>],
-    /// Where the newest region begins.
-    newest: Option<usize>,
 }
-
-/// Memory as a huge page lies.
-#[repr(C, align(0x20_0000))]
-struct Region([MaybeUninit<u8>; REGION_BYTES]);
 
 impl<B> Arena<B> {
     pub(super) const fn new() -> Arena<B> {
@@ -38,7 +30,6 @@ impl<B> Arena<B> {
             stock: Mutex::new(Stock {
                 used: Vec::new(),
                 fresh: &mut [],
-                newest: None,
             }),
         }
     }
@@ -50,11 +41,7 @@ impl<B> Arena<B> {
             return block;
         }
         if stock.fresh.is_empty() {
-            if let Some(full) = stock.newest {
-                advise_huge_page(full);
-            }
             stock.fresh = region();
-            stock.newest = Some(stock.fresh.as_ptr().expose_provenance());
         }
         match std::mem::take(&mut stock.fresh).split_first_mut() {
             Some((first, rest)) => {
@@ -72,34 +59,9 @@ impl<B> Arena<B> {
 }
 
 /// A region from the system, cut into blocks.
-#[expect(
-    unsafe_code,
-    reason = "memory that is not initialised has no safe face"
-)]
 fn region<B>() -> &'static mut [MaybeUninit<B>] {
-    const { assert!(size_of::<B>() <= REGION_BYTES && align_of::<B>() <= REGION_BYTES) };
-    let region: &'static mut MaybeUninit<Region> = Box::leak(Box::new_uninit());
-    let start = region.as_mut_ptr();
-    // SAFETY: the region is leaked and its only reference ends here; it is aligned for a block and
-    // holds so many of them, and a block that may be uninitialised is right whatever its bytes.
-    unsafe { std::slice::from_raw_parts_mut(start.cast(), REGION_BYTES / size_of::<B>()) }
-}
-
-/// Lets the system put a huge page under the region that begins at `start`.
-#[cfg_attr(
-    target_os = "linux",
-    expect(unsafe_code, reason = "a hint to the system")
-)]
-fn advise_huge_page(start: usize) {
-    #[cfg(target_os = "linux")]
-    // SAFETY: the range is a region, which is never freed. The advice changes how it is backed and
-    // nothing that can be observed; a system that refuses it backs it as ever.
-    let _ = unsafe {
-        let start = std::ptr::with_exposed_provenance_mut(start);
-        rustix::mm::madvise(start, REGION_BYTES, rustix::mm::Advice::LinuxHugepage)
-    };
-    #[cfg(not(target_os = "linux"))]
-    let _ = start;
+    const { assert!(size_of::<B>() <= REGION_BYTES) };
+    Box::leak(Box::new_uninit_slice(REGION_BYTES / size_of::<B>()))
 }
 
 #[cfg(test)]

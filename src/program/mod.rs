@@ -6,13 +6,12 @@ mod daemon;
 mod fault;
 mod load;
 mod log;
+mod process;
 mod signals;
 mod supervision;
 mod torture;
 
 use std::io::Write as _;
-
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::cli::{Announcement, CliError, ClusterOptions, ExplainOptions, ServerOptions};
 use crate::clock::Clock;
@@ -23,6 +22,7 @@ use crate::script::native::Program;
 use crate::server::Server;
 use daemon::PidFile;
 use log::Standard;
+use process::{forgo_huge_pages, raise_descriptor_limit};
 use signals::Signals;
 use supervision::Supervisor;
 
@@ -56,6 +56,9 @@ pub fn serve(options: ServerOptions) -> Result<(), CliError> {
             "the system's limit on open files allows {clients} clients, fewer than maxclients \
              (raise `ulimit -n`, or lower --maxclients)"
         );
+    }
+    if settings.disable_thp {
+        forgo_huge_pages();
     }
     let supervisor = Supervisor::find(settings.supervised);
     let pidfile = settings.pidfile.clone();
@@ -94,6 +97,9 @@ pub fn serve_cluster(options: ClusterOptions) -> Result<(), CliError> {
         .map(|config| config.settings.maxclients());
     // Five times maxclients is more than a test needs: no reason to warn if it cannot be had.
     let _ = raise_descriptor_limit(clients.sum());
+    if settings.iter().any(|one| one.disable_thp) {
+        forgo_huge_pages();
+    }
     let signals = Signals::catch()?;
     let cluster = Cluster::start_with(options.instances, Clock::system)?;
     let text = match options.announcement {
@@ -186,25 +192,4 @@ fn json_announcement(cluster: &Cluster) -> String {
         })
         .collect();
     format!("{}\n", serde_json::json!({ "instances": instances }))
-}
-
-/// Lets the process open a descriptor for each client, as far as the system allows; tells how many
-/// clients there can be if that is fewer.
-fn raise_descriptor_limit(clients: u32) -> Option<u64> {
-    /// Descriptors that are not clients': files, listening sockets, event queues.
-    const OTHERS: u64 = 64;
-    let wanted = u64::from(clients) + OTHERS;
-    let limit = getrlimit(Resource::Nofile);
-    let current = limit.current.unwrap_or(u64::MAX);
-    let reachable = limit.maximum.unwrap_or(u64::MAX).min(wanted);
-    let raised = Rlimit {
-        current: Some(reachable),
-        maximum: limit.maximum,
-    };
-    let allowed = if current < reachable && setrlimit(Resource::Nofile, raised).is_ok() {
-        reachable
-    } else {
-        current
-    };
-    (allowed < wanted).then(|| allowed.saturating_sub(OTHERS))
 }

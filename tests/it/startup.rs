@@ -298,6 +298,23 @@ fn ping_unix(path: &Path) -> String {
 }
 
 #[test]
+#[cfg(target_os = "linux")]
+fn it_forgoes_huge_pages_unless_it_is_told_not_to() {
+    let may_have = |id: &dyn std::fmt::Display| {
+        let status = std::fs::read_to_string(format!("/proc/{id}/status")).expect("a process");
+        let line = status.lines().find(|line| line.starts_with("THP_enabled"));
+        line.map(str::to_owned)
+    };
+    let (as_by_default, _) = serve(&[]);
+    let (with_them, _) = serve(&["--disable-thp", "no"]);
+    // A system that has no huge pages has no such line.
+    let own = may_have(&"self");
+    let forgone = own.as_ref().map(|_| "THP_enabled:\t0".to_owned());
+    assert_eq!(may_have(&as_by_default.child.id()), forgone);
+    assert_eq!(may_have(&with_them.child.id()), own);
+}
+
+#[test]
 fn the_log_goes_to_the_logfile_at_the_level_that_is_asked_for() {
     let directory = Directory::new();
     let path = directory.file("server.log");
