@@ -35,13 +35,10 @@ def measure(plan):
                 filled = count
                 sizes[str(count)][one.name] = cycles(plan, server, count)
                 tell(f"{count} live locks in {one.name}", sizes[str(count)][one.name])
-    taken = {one.name: growth(plan, one) for one in plan.contenders if one.role is Role.OURS}
     for count in plan.live_locks:
         with echo_server(CYCLE) as server:
             sizes[str(count)][Role.ECHO.value] = cycles(plan, server, count)
-    with echo_server(ACQUIRE) as server:
-        taken[Role.ECHO.value] = all_taken(plan, server)
-    return {"sizes": sizes, "growth": taken}
+    return {"sizes": sizes, "growth": growth(plan)}
 
 
 @contextlib.contextmanager
@@ -57,12 +54,19 @@ def cycles(plan, server, live):
     return [once(plan, server, load) for _ in range(plan.rounds)]
 
 
-def growth(plan, one):
-    """The largest number of locks taken by a load, in a server that had none."""
-    with one.server_on(CORES.server_cores) as server:
-        sample = all_taken(plan, server)
-    tell(f"{plan.live_locks[-1]} locks taken in {one.name}", [sample])
-    return sample
+def growth(plan):
+    """The largest number of locks taken by a load, each time in a server that had none; ours and the echo server."""
+    taken = {}
+    for _ in range(plan.rounds):
+        for one in plan.plain_contenders:
+            if one.role is Role.OURS:
+                with one.server_on(CORES.server_cores) as server:
+                    taken.setdefault(one.name, []).append(all_taken(plan, server))
+        with echo_server(ACQUIRE) as server:
+            taken.setdefault(Role.ECHO.value, []).append(all_taken(plan, server))
+    for name, samples in taken.items():
+        tell(f"{plan.live_locks[-1]} locks taken in {name}", samples)
+    return taken
 
 
 def all_taken(plan, server):
