@@ -31,8 +31,8 @@ class Sizes:
     settle_seconds: float = 1.0
     idle_connections: int = 10_000
     connection_steps: tuple = (1, 10, 100, 1_000, 10_000)
-    step_rounds: int = 3
-    start_runs: int = 11
+    step_rounds: int = 5
+    start_runs: int = 41
     idle_seconds: float = 10.0
     lateness_scenarios: tuple = LATENESS
     live_locks: tuple = (10_000, 10_000_000)

@@ -141,7 +141,10 @@ def memory(group):
     counts = list(group["bytes_per_lock"])
     heads = ["Server", *(f"At {int(count):,} locks" for count in counts)]
     rows = [[name, *(f"{group['bytes_per_lock'][count][name]:.1f}" for count in counts)] for name in plain(group)]
-    heading = "## Resident bytes for each lock\n\n24 of key, 36 of token, a time to live; a second after the last.\n\n"
+    heading = (
+        "## Resident bytes for each lock\n\n24 of key, 36 of token, a time to live; a second after the last. Medians of "
+        "the rounds, of the largest number one round.\n\n"
+    )
     return heading + table(heads, rows, numbers=range(1, len(heads)))
 
 
