@@ -142,8 +142,8 @@ def memory(group):
     heads = ["Server", *(f"At {int(count):,} locks" for count in counts)]
     rows = [[name, *(f"{group['bytes_per_lock'][count][name]:.1f}" for count in counts)] for name in plain(group)]
     heading = (
-        "## Resident bytes for each lock\n\n24 of key, 36 of token, a time to live; a second after the last. Medians of "
-        "the rounds, of the largest number one round.\n\n"
+        "## Resident bytes for each lock\n\n24 of key, 36 of token, a time to live; a second after the last. Medians "
+        "of the rounds, of the largest number one round.\n\n"
     )
     return heading + table(heads, rows, numbers=range(1, len(heads)))
 
@@ -219,8 +219,8 @@ def scale(group):
     rows = []
     for count, samples in group["sizes"].items():
         rows += [[f"{int(count):,}", shown_name(name), *scale_cells(mine)] for name, mine in samples.items()]
-    text = "## Lock cycles among live locks\n\n50 clients, 16 in flight. Longest: how long a request waited at most, the "
-    text += "median of the rounds, and the most of all rounds. The echo server keeps nothing.\n\n"
+    text = "## Lock cycles among live locks\n\n50 clients, 16 in flight. Longest: how long a request waited at most, "
+    text += "the median of the rounds, and the most of all rounds. The echo server keeps nothing.\n\n"
     text += table(["Live locks", *heads], rows, numbers=range(2, len(heads) + 1))
     text += "\n\nThe same locks being taken, from none to all, the table growing meanwhile:\n\n"
     rows = [[shown_name(name), *scale_cells(samples)] for name, samples in group["growth"].items()]
