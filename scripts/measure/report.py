@@ -33,7 +33,9 @@ loopback TCP: a stack in user space, or clients on another machine, whose half o
 
 A burst of 100,000 events is some 8 MB: two milliseconds for the last of them would be 20 ns for each, with its way
 through TCP. The longest waits among 10,000,000 locks are the machine's: the echo server has them too, under the same
-load (last tables).
+load (last tables), and a program that does nothing but read the clock is kept from it for up to 12 ms by the kernel's
+own threads, 50 times in 15 s for more than 1 ms. Huge pages, which made such waits longer (up to 39 ms for an event,
+by `perf sched` under `khugepaged`), are not used.
 """
 QUICK_WARNING = "With `--quick` too little is measured for the figures to mean anything.\n\n"
 
