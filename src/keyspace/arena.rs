@@ -1,9 +1,9 @@
 //! Memory of entries, 2 MiB at a time.
 //!
 //! All keyspaces of a process take their blocks from here. What a keyspace gives back is used for
-//! the next one; regions are never returned to the system. Huge pages are not asked for: the system
-//! brings them about by stopping whoever touches one for up to some 10 ms, and the requests that
-//! are fetched ahead of their turn do not wait for the address of a page.
+//! the next one; regions are never returned to the system. Huge pages are not asked for: while
+//! the system makes one, whoever touches it waits for some 10 ms, and as entries are fetched ahead of
+//! their requests' turn, 4 KiB pages cost only 2 to 4 % more of the processor's time.
 
 use std::mem::MaybeUninit;
 

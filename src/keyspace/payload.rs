@@ -152,3 +152,18 @@ impl Form {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_short_copy_is_whole_at_every_length() {
+        let from: Vec<u8> = (1..=100).collect();
+        for len in 0..=from.len() {
+            let mut to = vec![0; len];
+            copy_short(&mut to, &from[..len]);
+            assert_eq!(to, from[..len]);
+        }
+    }
+}

@@ -46,7 +46,8 @@ impl Options {
         }
     }
 
-    /// Gives a setting by its name in redis.conf. `port` and `bind` have no effect here.
+    /// Gives a setting by its name in redis.conf. `port` and `bind` have no effect here, nor has what
+    /// is a whole process's: `daemonize`, `pidfile`, `supervised`, `logfile`, `loglevel`, `disable-thp`.
     #[must_use]
     pub fn set(mut self, name: &str, value: &str) -> Options {
         self.settings.push(format!("--{name}").into());
