@@ -4,10 +4,10 @@
 //! is cut off there is damage, for what follows was written after it.
 
 use std::ffi::OsStr;
-use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::disk::{self, File};
 use super::file::{AppendOnlyFile, Entry};
 use super::left::Left;
 use super::manifest::{Manifest, file_name};
@@ -82,7 +82,7 @@ impl Target {
     /// No manifest or several, or what is wrong with it.
     pub fn of(path: &Path) -> Result<Target, JournalError> {
         let metadata =
-            fs::metadata(path).map_err(|error| JournalError::system("read", path, &error))?;
+            disk::metadata(path).map_err(|error| JournalError::system("read", path, &error))?;
         if metadata.is_dir() {
             let stem = only_stem(path)?;
             return Target::listed(path, stem);
@@ -248,7 +248,7 @@ fn directory_of(path: &Path) -> &Path {
 fn only_stem(directory: &Path) -> Result<String, JournalError> {
     let system = |error: io::Error| JournalError::system("read", directory, &error);
     let mut stems = Vec::new();
-    for entry in fs::read_dir(directory).map_err(system)? {
+    for entry in disk::read_dir(directory).map_err(system)? {
         let name = entry.map_err(system)?.file_name();
         stems.extend(stem_of(&name).map(str::to_owned));
     }

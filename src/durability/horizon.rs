@@ -4,12 +4,12 @@
 //! half written when the machine stops leaves the other. What is written is synced before a grant
 //! that needs it is answered.
 
-use std::fs::{File, OpenOptions};
 use std::io;
-use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use xxhash_rust::xxh3::xxh3_64;
+
+use super::disk::{File, FileExt, OpenOptions};
 
 /// The file's name in the append-only directory.
 pub(super) const NAME: &str = "quintlock.horizon";

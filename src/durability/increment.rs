@@ -2,16 +2,12 @@
 //! known while there is still room for the releases of locks.
 
 use std::ffi::OsString;
-use std::fs::{File, OpenOptions};
 use std::io;
-use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::Arc;
 
-use rustix::fs::{FallocateFlags, fallocate};
-use rustix::io::Errno;
-
 use super::Mode;
+use super::disk::{self, File, FileExt, OpenOptions};
 use super::manifest::Part;
 
 /// Bytes that are allocated at a time.
@@ -121,11 +117,8 @@ fn allocate(file: &File, from: u64, to: u64, ahead: Ahead) -> io::Result<u64> {
     match ahead {
         Ahead::Promised => {
             let to = to.next_multiple_of(ALLOCATED_BYTES);
-            match fallocate(file, FallocateFlags::KEEP_SIZE, from, to - from) {
-                // Where the file system promises nothing, a full disk is noticed when it is full.
-                Ok(()) | Err(Errno::OPNOTSUPP | Errno::NOSYS) => Ok(to),
-                Err(error) => Err(error.into()),
-            }
+            disk::allocate(file, from, to)?;
+            Ok(to)
         }
         Ahead::Zeroed => {
             let to = to.next_multiple_of(ZEROED_BYTES);

@@ -1,11 +1,11 @@
 //! What changes are appended to, in the order of execution: requests that tell of them, the clocks by
 //! which their deadlines are meant, and the databases they are in.
 
-use std::fs::File;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
+use super::disk::File;
 use super::frames::Set;
 use super::increment::Increment;
 use super::record::{Encoder, PLAIN_BYTES_MAX, bound, bound_of_all, encode_behind};

@@ -3,11 +3,10 @@
 //! Nobody has the directory meanwhile. A ring that was left by another start of the machine is not
 //! used: its pages may be of different times.
 
-use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek as _, SeekFrom};
-use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
+use super::disk::{self, File, FileExt, OpenOptions};
 use super::manifest::Manifest;
 use super::ring;
 
@@ -28,7 +27,7 @@ impl Left {
     /// # Errors
     /// What the system says.
     pub fn read(directory: &Path, manifest: &Manifest, boot_id: &str) -> io::Result<Option<Left>> {
-        let bytes = match fs::read(directory.join(ring::NAME)) {
+        let bytes = match disk::read(directory.join(ring::NAME)) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error),
@@ -46,7 +45,8 @@ impl Left {
             records: pending.records,
         };
         // A file that ends before the ring begins has lost something in between.
-        let is_usable = !left.records.is_empty() && left.offset <= fs::metadata(&left.path)?.len();
+        let is_usable =
+            !left.records.is_empty() && left.offset <= disk::metadata(&left.path)?.len();
         Ok(is_usable.then_some(left))
     }
 
@@ -87,7 +87,7 @@ pub(super) fn settle(directory: &Path, manifest: &Manifest, boot_id: &str) -> io
 }
 
 fn remove_ring(directory: &Path) -> io::Result<()> {
-    match fs::remove_file(directory.join(ring::NAME)) {
+    match disk::remove_file(directory.join(ring::NAME)) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),
     }

@@ -3,13 +3,10 @@
 //! Who writes a journal holds a lock (`flock`) on the file `lock` beside it. The system gives it
 //! back when the process ends, however it ends, so no start is ever refused for a dead server.
 
-use std::fs::{File, OpenOptions};
-use std::io::{self, ErrorKind};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{FlockOperation, flock};
-use rustix::io::Errno;
-
+use super::disk::{self, File, OpenOptions};
 use crate::error::JournalError;
 
 /// The file's name in the append-only directory.
@@ -57,18 +54,18 @@ impl Drop for DirectoryLock {
     /// Closing the file is not enough: a process that was forked meanwhile has it too, until it is
     /// another program.
     fn drop(&mut self) {
-        let unlocked = flock(&self.file, FlockOperation::Unlock);
+        let unlocked = disk::unlock(&self.file);
         debug_assert!(unlocked.is_ok(), "what was locked can be unlocked");
     }
 }
 
 fn lock(file: File, path: PathBuf) -> Result<DirectoryLock, JournalError> {
-    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+    match disk::lock(&file) {
         Ok(()) => Ok(DirectoryLock { file }),
-        Err(Errno::WOULDBLOCK) => Err(JournalError::Locked {
+        Err(error) if error.kind() == ErrorKind::WouldBlock => Err(JournalError::Locked {
             path: path.display().to_string(),
         }),
-        Err(error) => Err(JournalError::system("lock", &path, &io::Error::from(error))),
+        Err(error) => Err(JournalError::system("lock", &path, &error)),
     }
 }
 

@@ -11,11 +11,11 @@
 //! as a whole, so that a crash leaves the old one or the new one.
 
 use std::ffi::{OsStr, OsString};
-use std::fs::{self, File};
 use std::io::{self, ErrorKind, Write as _};
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::{Path, PathBuf};
 
+use super::disk::{self, File};
 use crate::config::quoted;
 use crate::error::{JournalError, MANIFEST_LINE_BYTES_MAX, ManifestError, ManifestFault};
 use crate::words;
@@ -77,7 +77,7 @@ impl Manifest {
     /// What is wrong with it, or what the system says.
     pub fn read(directory: &Path, stem: &str) -> Result<Option<Manifest>, JournalError> {
         let path = directory.join(file_name(stem));
-        match fs::read(&path) {
+        match disk::read(&path) {
             Ok(text) => match Manifest::parse(&text) {
                 Ok(manifest) => Ok(Some(manifest)),
                 Err(fault) => Err(JournalError::Manifest {
@@ -179,7 +179,7 @@ impl Manifest {
         let temporary = directory.join(temporary_name(stem));
         let written = write_synced(&temporary, &self.text());
         written.map_err(|error| JournalError::system("write", &temporary, &error))?;
-        fs::rename(&temporary, &path)
+        disk::rename(&temporary, &path)
             .map_err(|error| JournalError::system("replace", &path, &error))?;
         sync_directory(directory).map_err(|error| JournalError::system("sync", directory, &error))
     }

@@ -5,11 +5,11 @@
 //! such that a crash between two of them leaves damage that is found again.
 
 use std::ffi::OsStr;
-use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use super::check::{Checked, Place, Target, Verdict};
+use super::disk::{self, File, OpenOptions};
 use super::left::Left;
 use super::manifest::sync_directory;
 use super::reader::Ending;
@@ -110,7 +110,7 @@ fn copy_path(path: &Path) -> PathBuf {
     let first = with(".damaged".to_owned());
     let others = (1..COPIES_MAX).map(|number| with(format!(".damaged.{number}")));
     let mut all = std::iter::once(first.clone()).chain(others);
-    all.find(|path| !path.exists()).unwrap_or(first)
+    all.find(|path| !disk::exists(path)).unwrap_or(first)
 }
 
 /// Copies all from `offset` on; an older copy is never written over.

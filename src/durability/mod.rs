@@ -11,6 +11,7 @@
 
 pub mod annotation;
 pub mod check;
+mod disk;
 pub mod file;
 mod frames;
 mod horizon;

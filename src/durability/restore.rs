@@ -1,11 +1,11 @@
 //! The start: what the files hold goes into the keyspace, and what they do not hold any more
 //! decides how long nothing may be granted.
 
-use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufReader, Seek as _};
 use std::path::Path;
 use std::sync::Arc;
 
+use super::disk::{self, File, OpenOptions};
 use super::file::{AppendOnlyFile, Entry};
 use super::horizon::{Found, Horizon};
 use super::left;
@@ -43,7 +43,7 @@ impl<'a> Store<'a> {
         let denied = |what: &'static str| {
             move |error: io::Error| RestoreError::system(what, directory, &error)
         };
-        fs::create_dir_all(directory).map_err(denied("make the directory"))?;
+        disk::create_dir_all(directory).map_err(denied("make the directory"))?;
         let lock = DirectoryLock::take(directory).map_err(|fault| match fault {
             JournalError::Locked { .. } => RestoreError::Locked(directory.clone()),
             fault => RestoreError::Files {
@@ -197,7 +197,7 @@ impl<'a> Store<'a> {
             return Ok(());
         }
         for part in history {
-            let _ = fs::remove_file(part.path(&self.settings.directory));
+            let _ = disk::remove_file(part.path(&self.settings.directory));
         }
         self.write_manifest()
     }
@@ -262,11 +262,11 @@ fn refused(path: &Path, offset: u64, what: String) -> RestoreError {
 /// A rewrite that was interrupted leaves a base or a manifest that nothing names.
 fn remove_unfinished(directory: &Path, stem: &str) -> io::Result<()> {
     let manifest = manifest::temporary_name(stem);
-    for entry in fs::read_dir(directory)? {
+    for entry in disk::read_dir(directory)? {
         let entry = entry?;
         let name = entry.file_name();
         if name.to_string_lossy().starts_with(TEMPORARY) || name == *manifest {
-            fs::remove_file(entry.path())?;
+            disk::remove_file(entry.path())?;
         }
     }
     Ok(())

@@ -4,13 +4,13 @@
 //! time. A key that changes meanwhile is in both: the later file has its last state. Until the
 //! manifest names the base, the old files count.
 
-use std::fs::{self, File};
 use std::io::{self, BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 
+use super::disk::{self, File};
 use super::increment::{Ahead, Increment};
 use super::journal::annotation;
 use super::keeper::Keeper;
@@ -218,7 +218,7 @@ impl Keeper {
             let written = self.write_base(&temporary, keyspace, still);
             if !matches!(written, Ok(Some(_))) {
                 // A full disk needs the space.
-                let _ = fs::remove_file(&temporary);
+                let _ = disk::remove_file(&temporary);
             }
             let written = written.map_err(|error| failed("write a base file in", &error))?;
             let Some(bytes) = written else {
@@ -227,12 +227,12 @@ impl Keeper {
             let mut manifest = self.rewriting.manifest.lock();
             let mut next = manifest.clone();
             let base = next.replace_base(stem, BaseFormat::Aof, first_kept);
-            fs::rename(&temporary, base.path(&self.directory))
+            disk::rename(&temporary, base.path(&self.directory))
                 .map_err(|error| failed("name a base file in", &error))?;
             next.write(&self.directory, stem)?;
             for part in next.take_history() {
                 // What stays is listed as history and goes at the next start.
-                let _ = fs::remove_file(part.path(&self.directory));
+                let _ = disk::remove_file(part.path(&self.directory));
             }
             *manifest = next;
             self.rewriting.others_bytes.store(bytes, Ordering::Relaxed);

@@ -8,9 +8,8 @@
 //!
 //! The ring is mapped twice, one behind the other, so that nothing in it ever wraps.
 
-use std::fs::{File, OpenOptions};
 use std::io;
-use std::os::unix::fs::FileExt;
+use std::os::fd::AsFd;
 use std::path::Path;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering, compiler_fence};
@@ -19,6 +18,7 @@ use parking_lot::Mutex;
 use rustix::mm::{MapFlags, ProtFlags, mmap, mmap_anonymous, munmap};
 use xxhash_rust::xxh3::xxh3_64;
 
+use super::disk::{self, FileExt, OpenOptions};
 use super::frames::{self, Kind, Set};
 #[cfg(doc)]
 use super::left::Left;
@@ -93,7 +93,7 @@ impl Ring {
         let zeros = vec![0; (HEADER_BYTES + RING_BYTES) as usize];
         file.write_all_at(&zeros, 0)?;
         let ring = Ring {
-            start: map(&file)?,
+            start: map(disk::mappable(&file)?)?,
             draining: Mutex::default(),
         };
         ring.word(Word::Boot)
@@ -280,7 +280,7 @@ fn place_of(turn: u64) -> usize {
 }
 
 /// Maps the header and, one behind the other, the ring and the ring again.
-fn map(file: &File) -> io::Result<NonNull<u8>> {
+fn map(file: impl AsFd + Copy) -> io::Result<NonNull<u8>> {
     let length = (HEADER_BYTES + 2 * RING_BYTES) as usize;
     let access = ProtFlags::READ | ProtFlags::WRITE;
     #[expect(unsafe_code, reason = "mapping a file is what this function is for")]

@@ -3,12 +3,12 @@
 //! It sleeps until something is wanted. Only a disk that fails, and `everysec` with something to
 //! sync, let it wake by itself, once a second.
 
-use std::fs::File;
 use std::io;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::Mode;
+use super::disk::{self, File};
 use super::horizon::Promise;
 use super::keeper::{AHEAD_US, Keeper};
 use crate::clock::Stopwatch;
@@ -189,7 +189,7 @@ impl Keeper {
             self.write_horizon(until_us)?;
         }
         // It is empty.
-        std::fs::remove_file(self.directory.join(super::ring::NAME))
+        disk::remove_file(self.directory.join(super::ring::NAME))
     }
 }
 

@@ -4,10 +4,10 @@
 //! directory and becomes the base. The manifest that names it is written first: a crash in between
 //! leaves the file where the next start finds it.
 
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::disk;
 use super::manifest::{Manifest, sync_directory};
 use crate::error::{JournalError, RestoreError};
 
@@ -33,7 +33,7 @@ pub(super) fn manifest(directory: &Path, stem: &str) -> Result<Manifest, Restore
                     manifest: super::manifest::file_name(stem),
                 });
             }
-            if !old.is_file() {
+            if !disk::is_file(&old) {
                 return Ok(Manifest::default());
             }
             let manifest = Manifest::of_one_file(stem);
@@ -42,7 +42,7 @@ pub(super) fn manifest(directory: &Path, stem: &str) -> Result<Manifest, Restore
         }
     };
     let new = directory.join(stem);
-    if !new.exists() && old.is_file() {
+    if !disk::exists(&new) && disk::is_file(&old) {
         move_synced(&old, &new).map_err(|error| RestoreError::system("move", &old, &error))?;
         tracing::info!(
             "{} is the file of a Redis before version 7, it is {} now",
@@ -54,7 +54,7 @@ pub(super) fn manifest(directory: &Path, stem: &str) -> Result<Manifest, Restore
 }
 
 fn move_synced(old: &Path, new: &Path) -> io::Result<()> {
-    fs::rename(old, new)?;
+    disk::rename(old, new)?;
     let parents = [new.parent(), old.parent()];
     parents.into_iter().flatten().try_for_each(sync_directory)
 }
@@ -63,7 +63,7 @@ fn move_synced(old: &Path, new: &Path) -> io::Result<()> {
 /// over.
 fn unlisted(directory: &Path, stem: &str) -> io::Result<Option<PathBuf>> {
     let mut found = Vec::new();
-    for entry in fs::read_dir(directory)? {
+    for entry in disk::read_dir(directory)? {
         let entry = entry?;
         if is_numbered(&entry.file_name().to_string_lossy(), stem) {
             found.push(entry.path());
@@ -86,6 +86,8 @@ fn is_numbered(name: &str, stem: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     const STEM: &str = "appendonly.aof";

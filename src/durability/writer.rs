@@ -4,12 +4,11 @@
 //! Nothing here waits for the disk but a record that is larger than the ring, or that finds it full.
 
 use std::ffi::OsStr;
-use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::Arc;
 
+use super::disk::{File, FileExt};
 use super::frames::{self, HEAD_BYTES, Set};
 use super::increment::{Increment, RESERVE_BYTES, Shortage};
 use super::recent::Recent;

@@ -187,6 +187,15 @@ pub(super) const CRATES: &[(&str, &[&str])] = &[
     ("SystemTime", &["src/clock.rs"]),
 ];
 
+/// Names by which `durability/` would reach a disk past its `disk.rs`.
+pub(super) const DISK: [&str; 5] = [
+    "std::fs",
+    "std::os::unix::fs",
+    "rustix::fs",
+    "is_file()",
+    "exists()",
+];
+
 /// One module that names another.
 #[derive(Debug)]
 pub(super) struct Arrow {

@@ -10,7 +10,7 @@ mod source;
 
 use std::collections::BTreeSet;
 
-use imports::{ARROWS, Arrow, CRATES};
+use imports::{ARROWS, Arrow, CRATES, DISK};
 use source::{Source, rust_files, text_files};
 
 fn assert_none(faults: &[String]) {
@@ -48,6 +48,22 @@ fn a_crate_is_named_only_where_it_belongs() {
     for (name, places) in CRATES {
         for source in &sources {
             faults.extend(rules::strays(source, name, places));
+        }
+    }
+    assert_none(&faults);
+}
+
+#[test]
+fn durability_reaches_the_disk_in_one_place() {
+    let sources = rust_files("src");
+    let room = sources
+        .iter()
+        .filter(|source| source.path.starts_with("src/durability/") && !source.is_test);
+    let room: Vec<&Source> = room.collect();
+    let mut faults = Vec::new();
+    for name in DISK {
+        for source in &room {
+            faults.extend(rules::strays(source, name, &["src/durability/disk.rs"]));
         }
     }
     assert_none(&faults);
