@@ -9,7 +9,7 @@ use smallvec::SmallVec;
 use crate::clock::BootTime;
 
 use super::key::{KeyGuard, ShardRef};
-use super::record::Notes;
+use super::notes::Notes;
 use super::shard::Shard;
 use super::{Hashed, Keyspace, SHARDS, Slot, shard_index};
 
@@ -81,7 +81,7 @@ impl<'a> Held<'a> {
             keyspace,
             now,
             shards: places.into_iter().map(locked).collect(),
-            notes: Notes::new(),
+            notes: Notes::default(),
         }
     }
 
@@ -93,9 +93,9 @@ impl<'a> Held<'a> {
         Hashed { key, hash }: Hashed<'b>,
     ) -> KeyGuard<'b> {
         let place = Place::of(database, hash);
-        let held = self.shards.iter_mut().find(|held| held.place == place);
-        debug_assert!(held.is_some(), "the key was not named when locking");
-        let (slot, shard) = match held {
+        let at = self.position(place);
+        debug_assert!(at.is_some(), "the key was not named when locking");
+        let (slot, shard) = match at.map(|at| &mut self.shards[at]) {
             Some(held) => (held.slot, ShardRef::Lent(&mut held.shard, &mut self.notes)),
             None => {
                 let slot = place.slot(self.keyspace);
@@ -107,9 +107,22 @@ impl<'a> Held<'a> {
 
     /// The shard of a key, if it is among those that are held.
     pub(super) fn shard_of(&self, database: usize, hash: u64) -> Option<&Shard> {
-        let place = Place::of(database, hash);
-        let held = self.shards.iter().find(|held| held.place == place)?;
-        Some(&held.shard)
+        let at = self.position(Place::of(database, hash))?;
+        Some(&self.shards[at].shard)
+    }
+
+    /// Which of the shards is the one at `place`. Where all of a database are held, that is told by
+    /// how far it is from the first.
+    fn position(&self, place: Place) -> Option<usize> {
+        let first = self.shards.first()?.place;
+        let direct = place.0.wrapping_sub(first.0);
+        match self.shards.get(direct) {
+            Some(held) if held.place == place => Some(direct),
+            _ => self
+                .shards
+                .binary_search_by_key(&place, |held| held.place)
+                .ok(),
+        }
     }
 }
 

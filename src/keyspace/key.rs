@@ -11,8 +11,9 @@ use smallvec::SmallVec;
 use crate::clock::BootTime;
 
 use super::change::Event;
+use super::notes::Notes;
 use super::payload::Form;
-use super::record::{self, Changed, KeyChange, Notes};
+use super::record::{self, Changed, KeyChange};
 use super::shard::Shard;
 use super::signature::Signature;
 use super::table::BUCKET_BYTES;
@@ -321,7 +322,7 @@ impl Drop for KeyGuard<'_> {
         };
         match &mut self.shard {
             ShardRef::Lent(_, notes) => {
-                record::note(notes, self.database, self.hash, self.key, self.changed);
+                notes.add(self.database, self.hash, self.key, self.changed);
             }
             ShardRef::Locked(shard) => {
                 let state = record::state(shard, self.found, self.changed);

@@ -16,6 +16,7 @@ mod entry;
 mod foreseen;
 mod held;
 mod key;
+mod notes;
 mod payload;
 pub mod prefetch;
 mod record;

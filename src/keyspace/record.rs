@@ -67,17 +67,6 @@ pub(super) enum Changed {
     Everything,
 }
 
-/// A key that was changed while several shards were held.
-pub(super) struct Note {
-    database: usize,
-    hash: u64,
-    key: SmallVec<[u8; 32]>,
-    changed: Changed,
-}
-
-/// The keys that were changed while several shards were held, each once.
-pub(super) type Notes = SmallVec<[Note; 1]>;
-
 impl Keyspace {
     /// Tells `recorder` of every change from now on. There is one; a second is not heard.
     pub fn record_to(&self, recorder: Box<dyn Recorder>) {
@@ -103,20 +92,6 @@ pub(super) fn state(shard: &Shard, index: Option<u32>, changed: Changed) -> KeyS
     }
 }
 
-/// Remembers that a key has changed, until the shards are let go.
-pub(super) fn note(notes: &mut Notes, database: usize, hash: u64, key: &[u8], changed: Changed) {
-    let known = |note: &&mut Note| note.database == database && note.key.as_slice() == key;
-    match notes.iter_mut().find(known) {
-        Some(note) => note.changed = note.changed.max(changed),
-        None => notes.push(Note {
-            database,
-            hash,
-            key: SmallVec::from_slice(key),
-            changed,
-        }),
-    }
-}
-
 impl Held<'_> {
     /// Tells the recorder of all changed keys as one.
     #[cold]
@@ -126,7 +101,7 @@ impl Held<'_> {
         };
         let notes = std::mem::take(&mut self.notes);
         let mut changes: SmallVec<[KeyChange<'_>; 4]> = SmallVec::new();
-        for note in &notes {
+        for note in notes.iter() {
             debug_assert_eq!(note.hash, self.keyspace.hasher.hash_one(&note.key[..]));
             // A key that was not named when locking has told of itself.
             let Some(shard) = self.shard_of(note.database, note.hash) else {
