@@ -122,7 +122,7 @@ fn set_deadline(
         return Ok(Reply::Integer(0).into());
     }
     let deadline = when.deadline(now, |unix| clock.from_unix(unix));
-    if deadline <= now {
+    if key.has_passed(deadline) {
         key.remove(Event::Del);
     } else {
         key.expire_at(deadline);

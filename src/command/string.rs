@@ -120,7 +120,7 @@ pub fn getex(ctx: &mut Context<'_>, args: &[&[u8]]) -> CommandResult {
             key.persist();
         }
         GetexChange::To(span) => match span.deadline("getex", &instance.clock, now)? {
-            deadline if deadline <= now => {
+            deadline if key.has_passed(deadline) => {
                 key.remove(Event::Del);
             }
             deadline => key.expire_at(deadline),

@@ -4,6 +4,10 @@
 //! them, so a deadline comes back on the boot-time clock as it was. Where the machine was started
 //! anew, a lock keeps what it had left at the last annotation before: the time in between is
 //! unknown, and a lock may live longer than promised, never shorter.
+//!
+//! Another server that has written on means the wall clock alone. Nothing expires while files are
+//! read, as in Redis: a command finds what it found when it first ran. What has expired since is
+//! removed at the end.
 
 use crate::clock::{BootTime, Clock, UnixMillis, WallOffset};
 use crate::keyspace::{Cursor, Event, Expiry, Keyspace, Walked};
@@ -12,13 +16,17 @@ use super::annotation::Annotation;
 use super::rdb::Key;
 use super::reader::Request;
 
-/// Runs a request of another server; tells what is wrong with it.
-pub(super) type Apply<'a> = &'a mut dyn FnMut(&Request<'_>) -> Result<(), String>;
+/// Runs a request of another server in a database; tells what is wrong with it.
+pub(super) type Apply<'a> = &'a mut dyn FnMut(usize, &Request<'_>) -> Result<(), String>;
 
-/// See the module's text.
+/// Applies what the files hold, file by file and in the order of their names in the manifest.
 pub(super) struct Replay<'a> {
     keyspace: &'a Keyspace,
     clock: &'a Clock,
+    /// When the reading began.
+    now: BootTime,
+    /// The present start of the machine.
+    boot_id: &'a str,
     apply: Apply<'a>,
     database: usize,
     /// The boot that deadlines belong to; `None` as long as only others have written.
@@ -31,17 +39,41 @@ struct Frame {
     boot_id: String,
     now_us: u64,
     offset: WallOffset,
+    /// Whether another server has written on: deadlines then belong to the present boot.
+    is_left: bool,
 }
 
-/// Nothing expires while it is read.
-const BEFORE: u64 = 0;
+/// Commands that may give a key a deadline, beside the forms in which a journal of this server does.
+const DEADLINE_COMMANDS: [&str; 12] = [
+    "set",
+    "setex",
+    "psetex",
+    "getex",
+    "msetex",
+    "expire",
+    "pexpire",
+    "expireat",
+    "pexpireat",
+    "eval",
+    "evalsha",
+    "restore",
+];
 
 impl<'a> Replay<'a> {
-    pub(super) fn new(keyspace: &'a Keyspace, clock: &'a Clock, apply: Apply<'a>) -> Replay<'a> {
+    /// Begins to load. `boot_id` names the present start of the machine.
+    pub(super) fn new(
+        keyspace: &'a Keyspace,
+        clock: &'a Clock,
+        boot_id: &'a str,
+        apply: Apply<'a>,
+    ) -> Replay<'a> {
         let (now, unix_us) = clock.boot_and_unix_micros();
+        keyspace.begin_loading();
         Replay {
             keyspace,
             clock,
+            now,
+            boot_id,
             apply,
             database: 0,
             frame: None,
@@ -64,14 +96,26 @@ impl<'a> Replay<'a> {
             Some(unix_ms) => Expiry::At(self.deadline(UnixMillis(unix_ms))),
         };
         self.keyspace
-            .key(database, key.key, before())
+            .key(database, key.key, self.now)
             .set(key.value, expiry, Event::Set);
         Ok(())
     }
 
     /// A request: those that a journal has are applied here, all others by who knows commands.
+    ///
+    /// # Errors
+    /// What is wrong with it, behind the name of the command.
     pub(super) fn request(&mut self, request: &Request<'_>) -> Result<(), String> {
-        self.has_ended = false;
+        let name = request.arguments().next().unwrap_or_default();
+        if std::mem::take(&mut self.has_ended) {
+            // This server annotates what it writes behind an end.
+            self.leave_frame();
+        }
+        let applied = self.apply_request(request);
+        applied.map_err(|what| format!("{}: {what}", name.escape_ascii()))
+    }
+
+    fn apply_request(&mut self, request: &Request<'_>) -> Result<(), String> {
         let mut arguments = request.arguments();
         let name = arguments.next().unwrap_or_default();
         let mut given: [&[u8]; 4] = [&[]; 4];
@@ -81,7 +125,7 @@ impl<'a> Replay<'a> {
         }
         let [key, value, option, time] = given;
         let keyspace = self.keyspace;
-        let guard = || keyspace.key(self.database, key, before());
+        let guard = || keyspace.key(self.database, key, self.now);
         match (name, count) {
             (b"SET", 2) => guard().set(value, Expiry::Never, Event::Set),
             (b"SET", 4) if option.eq_ignore_ascii_case(b"PXAT") => {
@@ -98,13 +142,21 @@ impl<'a> Replay<'a> {
             (b"PERSIST", 1) => {
                 guard().persist();
             }
-            (b"SELECT", 1) => {
-                let number = parse(key)?;
-                self.database = self.database_of(number)?;
-                return (self.apply)(request);
+            (name, 1) if name.eq_ignore_ascii_case(b"SELECT") => {
+                self.database = self.database_of(parse(key)?)?;
             }
             (b"FLUSHDB", 0) => keyspace.flush(self.database),
-            _ => return (self.apply)(request),
+            _ => {
+                let name = name.to_ascii_lowercase();
+                if DEADLINE_COMMANDS
+                    .iter()
+                    .any(|known| name == known.as_bytes())
+                {
+                    // Who applies it knows the present boot only.
+                    self.leave_frame();
+                }
+                return (self.apply)(self.database, request);
+            }
         }
         Ok(())
     }
@@ -133,26 +185,35 @@ impl<'a> Replay<'a> {
         let unix_us = i64::try_from(unix_us).unwrap_or(i64::MAX);
         let offset = WallOffset::between(BootTime::from_micros(now_us), unix_us);
         match &self.frame {
-            Some(frame) if *frame.boot_id == *boot_id => {}
-            Some(frame) => self.shift(i128::from(now_us) - i128::from(frame.now_us)),
-            None => self.shift(self.present.ahead_of(offset)),
+            Some(frame) if frame.is_left && *boot_id == *self.boot_id => {}
+            Some(frame) if !frame.is_left && *frame.boot_id == *boot_id => {}
+            Some(frame) if !frame.is_left => {
+                self.shift(i128::from(now_us) - i128::from(frame.now_us));
+            }
+            _ => self.shift(self.present.ahead_of(offset)),
         }
         self.frame = Some(Frame {
             boot_id: boot_id.to_owned(),
             now_us,
             offset,
+            is_left: false,
         });
     }
 
-    /// Brings all deadlines to the present boot.
-    pub(super) fn end(&mut self, boot_id: &str) {
-        match &self.frame {
-            Some(frame) if *frame.boot_id != *boot_id => {
-                let now_us = self.clock.now().micros();
-                self.shift(i128::from(now_us) - i128::from(frame.now_us));
-            }
-            _ => {}
+    /// Brings all deadlines to the present boot, by whose wall clock those that follow are meant.
+    fn leave_frame(&mut self) {
+        let Some(frame) = &mut self.frame else { return };
+        if std::mem::replace(&mut frame.is_left, true) || *frame.boot_id == *self.boot_id {
+            return;
         }
+        let by_us = i128::from(self.clock.now().micros()) - i128::from(frame.now_us);
+        self.shift(by_us);
+    }
+
+    /// Everything is read: brings all deadlines to the present boot, and removes what has expired.
+    pub(super) fn end(&mut self) {
+        self.leave_frame();
+        self.keyspace.end_loading(self.clock.now());
     }
 
     /// Whether this server has written something of it.
@@ -161,10 +222,9 @@ impl<'a> Replay<'a> {
     }
 
     /// Whether what was read last was written since this start of the machine.
-    pub(super) fn is_of(&self, boot_id: &str) -> bool {
-        self.frame
-            .as_ref()
-            .is_some_and(|frame| *frame.boot_id == *boot_id)
+    pub(super) fn is_of_this_boot(&self) -> bool {
+        let frame = self.frame.as_ref();
+        frame.is_some_and(|frame| *frame.boot_id == *self.boot_id)
     }
 
     /// Whether the last thing that was read says that the server ended in peace.
@@ -191,23 +251,21 @@ impl<'a> Replay<'a> {
                 database,
                 Cursor::START,
                 usize::MAX,
-                before(),
+                self.now,
                 |Walked { key, deadline, .. }| {
                     timed.extend(deadline.map(|deadline| (key.to_vec(), deadline)));
                 },
             );
             for (key, deadline) in timed {
-                let mut guard = self.keyspace.key(database, &key, before());
+                let mut guard = self.keyspace.key(database, &key, self.now);
                 guard.expire_at(deadline.moved_by(by_us));
             }
         }
     }
 
     fn deadline(&self, unix: UnixMillis) -> BootTime {
-        let offset = self
-            .frame
-            .as_ref()
-            .map_or(self.present, |frame| frame.offset);
+        let frame = self.frame.as_ref().filter(|frame| !frame.is_left);
+        let offset = frame.map_or(self.present, |frame| frame.offset);
         offset.from_unix(unix)
     }
 
@@ -222,10 +280,6 @@ impl<'a> Replay<'a> {
             .filter(|number| *number < self.keyspace.databases())
             .ok_or_else(|| "there is no such database (try a larger --databases)".to_owned())
     }
-}
-
-fn before() -> BootTime {
-    BootTime::from_micros(BEFORE)
 }
 
 fn parse(digits: &[u8]) -> Result<i64, String> {

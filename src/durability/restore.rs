@@ -12,8 +12,8 @@ use super::left;
 use super::loaded::Loaded;
 use super::lock::DirectoryLock;
 use super::manifest::{self, Manifest, Part};
-use super::reader::{Ending, Request};
-use super::replay::Replay;
+use super::reader::Ending;
+use super::replay::{Apply, Replay};
 use super::rewrite::TEMPORARY;
 use super::tail;
 use super::upgrade;
@@ -63,8 +63,8 @@ impl<'a> Store<'a> {
         })
     }
 
-    /// Fills the keyspace. `apply` runs a request that a journal of this server does not have; it
-    /// tells what is wrong with it.
+    /// Fills the keyspace. `apply` is given a request that a journal of this server does not have,
+    /// and the database it is for; it tells what is wrong with it.
     ///
     /// # Errors
     /// A file cannot be read, or is damaged.
@@ -72,7 +72,7 @@ impl<'a> Store<'a> {
         mut self,
         keyspace: &Keyspace,
         clock: &Clock,
-        apply: &mut dyn FnMut(&Request<'_>) -> Result<(), String>,
+        apply: Apply<'_>,
     ) -> Result<Loaded<'a>, RestoreError> {
         // Where boots cannot be told apart, each start counts as one.
         let boot_id: Arc<str> = clock::boot_id()
@@ -80,11 +80,11 @@ impl<'a> Store<'a> {
             .into();
         left::settle(&self.settings.directory, &self.manifest, &boot_id)
             .map_err(|error| RestoreError::system("settle", &self.settings.directory, &error))?;
-        let mut replay = Replay::new(keyspace, clock, apply);
-        let mut ended = self.read_files(&mut replay, &boot_id)?;
-        replay.end(&boot_id);
+        let mut replay = Replay::new(keyspace, clock, &boot_id, apply);
+        let mut ended = self.read_files(&mut replay)?;
+        replay.end();
         ended.is_ours = replay.is_ours();
-        ended.is_of_this_boot = replay.is_of(&boot_id);
+        ended.is_of_this_boot = replay.is_of_this_boot();
         let keys = replay.keys();
         self.forget_history()?;
         let case = Case {
@@ -119,11 +119,7 @@ impl<'a> Store<'a> {
         })
     }
 
-    fn read_files(
-        &mut self,
-        replay: &mut Replay<'_>,
-        boot_id: &str,
-    ) -> Result<Ended, RestoreError> {
+    fn read_files(&mut self, replay: &mut Replay<'_>) -> Result<Ended, RestoreError> {
         let parts: Vec<Part> = self.manifest.parts().cloned().collect();
         let mut ended = Ended::default();
         for (left, part) in (1..=parts.len()).rev().zip(&parts) {
@@ -133,7 +129,7 @@ impl<'a> Store<'a> {
             let bytes = file.metadata().map_err(failed)?.len();
             let ending = read_file(BufReader::new(file), &path, replay)?;
             let is_last = left == 1;
-            let good = self.accept(&ending, &path, is_last, replay, boot_id)?;
+            let good = self.accept(&ending, &path, is_last, replay)?;
             let length = good.unwrap_or(bytes);
             let is_appended_to = self.manifest.increments().last() == Some(part);
             if is_appended_to {
@@ -153,10 +149,9 @@ impl<'a> Store<'a> {
         path: &Path,
         is_last: bool,
         replay: &Replay<'_>,
-        boot_id: &str,
     ) -> Result<Option<u64>, RestoreError> {
         let shown = path.display();
-        let has_crashed = replay.is_ours() && !replay.is_of(boot_id);
+        let has_crashed = replay.is_ours() && !replay.is_of_this_boot();
         let failed = |error: io::Error| RestoreError::system("read", path, &error);
         match ending {
             Ending::Clean => Ok(None),

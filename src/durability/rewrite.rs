@@ -388,7 +388,7 @@ mod tests {
         let loaded = Config::load(&words, &mut std::io::empty()).unwrap();
         let keyspace = Keyspace::new(2, Box::new(Deaf));
         let clock = Arc::new(Clock::manual());
-        let mut apply = |request: &Request<'_>| {
+        let mut apply = |_: usize, request: &Request<'_>| {
             if request.arguments().next() == Some(b"SWAPDB") {
                 keyspace.swap(0, 1, clock.now());
             }

@@ -218,7 +218,7 @@ mod tests {
         let loaded = Config::load(&words, &mut std::io::empty()).unwrap();
         let keyspace = Keyspace::new(1, Box::new(Deaf));
         let clock = Arc::new(Clock::manual());
-        let mut apply = |_: &Request<'_>| Ok(());
+        let mut apply = |_: usize, _: &Request<'_>| Ok(());
         let store = Store::open(&loaded.config.settings.durability).unwrap();
         let files = store.load(&keyspace, &clock, &mut apply).unwrap();
         let keeper = files.start(Arc::clone(&clock)).unwrap();

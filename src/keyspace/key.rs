@@ -11,6 +11,7 @@ use smallvec::SmallVec;
 use crate::clock::BootTime;
 
 use super::change::Event;
+use super::expiry::ExpiredKey;
 use super::notes::Notes;
 use super::payload::Form;
 use super::record::{self, Changed, KeyChange};
@@ -33,7 +34,7 @@ pub enum Expiry {
 /// One key, looked up, with its shard locked: nobody else changes it meanwhile.
 ///
 /// Invariant: what is found here lives. A key past its deadline was removed by the lookup, or is
-/// not found while expired keys are kept.
+/// not found while expired keys are kept. While files are read, every key lives.
 pub struct KeyGuard<'a> {
     keyspace: &'a Keyspace,
     slot: &'a Slot,
@@ -111,14 +112,15 @@ impl<'a> KeyGuard<'a> {
         now: BootTime,
     ) -> KeyGuard<'a> {
         let (found, is_kept) = match shard.find(hash, key) {
-            Some(index) if shard.at(index).is_expired(now) => {
-                let is_kept = keyspace.keeps_expired(now);
-                if !is_kept {
+            Some(index) if shard.at(index).is_expired(now) => match keyspace.fate_of_expired(now) {
+                ExpiredKey::Found => (Some(index), false),
+                ExpiredKey::Hidden => (None, true),
+                ExpiredKey::Removed => {
                     shard.remove(hash, index);
                     keyspace.tell_expired(database, &[key]);
+                    (None, false)
                 }
-                (None, is_kept)
-            }
+            },
             found => (found, false),
         };
         KeyGuard {
@@ -148,6 +150,11 @@ impl<'a> KeyGuard<'a> {
     /// The key's deadline: `None` without a key and for a key that lives for ever.
     pub fn deadline(&self) -> Option<BootTime> {
         self.found.and_then(|index| self.shard.at(index).deadline())
+    }
+
+    /// Whether the key would expire at once with this deadline. None does while files are read.
+    pub fn has_passed(&self, deadline: BootTime) -> bool {
+        deadline <= self.now && !self.keyspace.is_loading()
     }
 
     /// How the key's value came to be.

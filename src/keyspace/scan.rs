@@ -40,8 +40,8 @@ pub struct Walked<'a> {
 }
 
 impl Keyspace {
-    /// Shows up to `count` living keys to `visit`, from `cursor` on; tells
-    /// where to go on, [`Cursor::START`] when everything has been seen.
+    /// Shows up to `count` living keys to `visit`, from `cursor` on; tells where to go on,
+    /// [`Cursor::START`] when everything has been seen.
     pub fn walk(
         &self,
         database: usize,
@@ -50,6 +50,7 @@ impl Keyspace {
         now: BootTime,
         mut visit: impl FnMut(Walked<'_>),
     ) -> Cursor {
+        let is_loading = self.is_loading();
         let mut visited = 0;
         let mut start = cursor.index();
         let slots = self.made_slots(database);
@@ -60,7 +61,7 @@ impl Keyspace {
                     return Cursor::new(number, index);
                 }
                 visited += 1;
-                if !entry.is_expired(now) {
+                if is_loading || !entry.is_expired(now) {
                     visit(Walked {
                         key: entry.key(),
                         value: entry.value(),

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use proptest::prelude::*;
 
 use super::*;
+use crate::clock::Clock;
 
 #[derive(Default)]
 struct Recorder(Mutex<Vec<(String, &'static str)>>);

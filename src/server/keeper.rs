@@ -6,10 +6,10 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use crate::client::{Address, Client};
-use crate::command::{Access, Context, Outcome, dispatch};
+use crate::command::{Access, Context, Outcome, dispatch, scripting};
 use crate::config::DurabilityMode;
 use crate::durability::reader::Request;
-use crate::durability::{Keeper, Store};
+use crate::durability::{Keeper, Loaded, Store};
 use crate::error::StartupError;
 use crate::instance::Instance;
 use crate::resp::reply::Reply;
@@ -34,9 +34,7 @@ pub(super) fn restore(instance: &Arc<Instance>) -> Result<Option<KeeperThread>, 
         return Ok(None);
     }
     let store = Store::open(settings)?;
-    let mut session = Session::new(nobody(instance), true);
-    let mut apply = |request: &Request<'_>| apply(instance, &mut session, request);
-    let loaded = store.load(&instance.keyspace, &instance.clock, &mut apply)?;
+    let loaded = load(instance, store)?;
     log_loaded(loaded.keys, loaded.wait_s(instance.clock.now()));
     let keeper = loaded.start(Arc::clone(&instance.clock))?;
     keeper.set_rewrite_limits(settings.rewrite_limits());
@@ -47,6 +45,21 @@ pub(super) fn restore(instance: &Arc<Instance>) -> Result<Option<KeeperThread>, 
     // Nobody else has set it: a server is restored once.
     let _ = instance.keeper.set(Arc::clone(&keeper));
     Ok(Some(KeeperThread { keeper, thread }))
+}
+
+/// Fills the keyspace. What the files' own commands do is not counted, as in Redis.
+fn load<'a>(instance: &Arc<Instance>, store: Store<'a>) -> Result<Loaded<'a>, StartupError> {
+    // A script of a file runs as one of a client does: it may park the gate.
+    let _whole = instance.gate.whole_blocking();
+    let mut session = Session::new(nobody(instance), true);
+    let mut apply = |database: usize, request: &Request<'_>| {
+        session.select(database);
+        apply(instance, &mut session, request)
+    };
+    let loaded = store.load(&instance.keyspace, &instance.clock, &mut apply)?;
+    scripting::forget_vm(instance.number);
+    instance.stats.reset();
+    Ok(loaded)
 }
 
 fn log_loaded(keys: u64, wait_s: u64) {
@@ -76,6 +89,7 @@ fn apply(
     let mut ctx = Context::new(instance, session, Access::Whole);
     // It had room before the restart.
     ctx.is_memory_full = false;
+    ctx.notable_ns = u64::MAX;
     match dispatch::run(&mut ctx, &arguments) {
         Outcome::Reply(Reply::Error(line)) => Err(String::from_utf8_lossy(&line).into_owned()),
         Outcome::Reply(_) => Ok(()),

@@ -13,6 +13,7 @@ mod damage;
 mod disk;
 mod horizon;
 mod kill;
+mod loading;
 mod redis;
 mod released;
 mod rewrite;

@@ -3,9 +3,13 @@
 //! Without `REAL_REDIS` what it wrote comes from `tests/journal`, or is written as it does.
 
 use std::fs;
+use std::time::Duration;
 
-use super::{Place, assert_same, number, state};
+use quintlock::clock::Clock;
+
+use super::{Place, assert_same, number, records, state};
 use crate::journal_files::real::{Redis, binary};
+use crate::journal_files::record;
 use crate::support::client::Connection;
 use crate::support::program::serve;
 use crate::support::service::connect;
@@ -120,4 +124,47 @@ fn a_directory_goes_to_redis_and_back() {
     let mut client = Connection::open(address).expect("the server accepts");
     assert_alike(&state(&mut client, 16), &theirs, way_ms);
     assert!(number(&client.call(&["PTTL", "by-us"])) > 0);
+}
+
+/// What a Redis appends to a journal of this server after the machine was started anew is meant by
+/// the wall clock of then, and is no part of what this server wrote before.
+#[test]
+fn times_of_a_redis_behind_those_of_an_earlier_boot_are_its_own() {
+    let begin = || {
+        let place = Place::new();
+        let server = place.start("guard", &[]);
+        assert_eq!(connect(&server).ask("SET ours v PX 500000"), "+OK");
+        server.advance(Duration::from_secs(86_400));
+        assert_eq!(connect(&server).ask("SET ours v PX 500000"), "+OK");
+        (place, server)
+    };
+    let unix_ms = Clock::system().unix_micros() / 1000;
+    let until = unix_ms + 1_000_000;
+    for (line, is_peaceful) in [
+        (format!("SET theirs v PXAT {until}"), true),
+        (format!("SET theirs v NX PXAT {until}"), false),
+        (format!("set theirs v pxat {until}"), false),
+        (format!("SET theirs v EXAT {}", until / 1000), false),
+    ] {
+        let (place, server) = begin();
+        let place = if is_peaceful {
+            drop(server);
+            place
+        } else {
+            place.settled_copy()
+        };
+        let mut journal = records(&place.file(super::FIRST));
+        journal.extend(record(&line));
+        fs::write(place.file(super::FIRST), journal).expect("a file can be written");
+        place.change_boot();
+        fs::remove_file(place.file(super::HORIZON)).expect("a horizon");
+        let server = place.start("guard", &[("guard-max", "1")]);
+        server.advance(Duration::from_secs(1));
+        let mut client = connect(&server);
+        for (key, rest_ms) in [("ours", 500_000), ("theirs", 1_000_000)] {
+            let found_ms = number(&client.call(&["PTTL", key]));
+            let is_near = (rest_ms - 60_000..=rest_ms).contains(&found_ms);
+            assert!(is_near, "{line}: {key} has {found_ms}");
+        }
+    }
 }

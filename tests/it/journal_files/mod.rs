@@ -23,7 +23,7 @@ fn fixture(name: &str) -> PathBuf {
 }
 
 /// A request as a server writes it.
-fn record(words: &str) -> Vec<u8> {
+pub(crate) fn record(words: &str) -> Vec<u8> {
     let words: Vec<&str> = words.split(' ').collect();
     let mut record = format!("*{}\r\n", words.len());
     for word in words {
