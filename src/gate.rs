@@ -12,8 +12,9 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
 use parking_lot::lock_api::ArcRwLockWriteGuard;
-use parking_lot::{RawRwLock, RwLock, RwLockReadGuard};
 use tokio::sync::Notify;
+
+use crate::sync::{RawRwLock, RwLock, RwLockReadGuard};
 
 /// How long a thread blocks before it looks again whether the holder has parked.
 const LOOK_AGAIN: Duration = Duration::from_micros(200);

@@ -30,6 +30,7 @@ use crate::rates::Rates;
 use crate::script::cache::Scripts;
 use crate::slowlog::Slowlog;
 use crate::stats::Stats;
+use crate::sync;
 use crate::watch::WatchTable;
 
 /// See the module's text.
@@ -221,7 +222,7 @@ impl Instance {
                     let rest = Duration::from_millis(now.millis_until(end)).min(TIMER_MAX);
                     tokio::select! {
                         () = rung => {}
-                        () = tokio::time::sleep(rest) => {}
+                        () = sync::sleep(rest) => {}
                     }
                 }
                 Some(Wait::Until(_) | Wait::Rung) => rung.await,

@@ -50,7 +50,7 @@
 //! - [`command`]: one plain function for each command, and the table that names them all.
 //! - [`script`]: scripts, run natively where they can be proved, else in Lua.
 //! - [`keyspace`]: keys, values, deadlines and the timer wheels.
-//! - [`clock`]: the only place that reads the time.
+//! - [`clock`]: the only place that reads the time. [`sync`]: locks, threads and timers.
 //!
 //! Beside the line: [`instance`] is the state of one server and [`session`] that of one
 //! connection, [`gate`] decides who may touch the keyspace, [`pubsub`], [`watch`] and [`client`]
@@ -93,6 +93,7 @@ pub mod server;
 pub mod session;
 pub mod slowlog;
 pub mod stats;
+pub mod sync;
 pub mod torture;
 pub mod watch;
 pub mod words;

@@ -10,8 +10,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Waker;
 
-use parking_lot::{Condvar, Mutex};
-
 use super::Mode;
 use super::horizon::Horizon;
 use super::journal::{Journal, Kind};
@@ -22,6 +20,7 @@ use super::ring::Ring;
 use crate::clock::{BootTime, Clock};
 use crate::keyspace::prefetch::prefetch;
 use crate::keyspace::{Hashed, KeyChange, KeyState, Recorder};
+use crate::sync::{Condvar, Mutex};
 
 /// A promise reaches so far beyond the grant that asked for it. The next one is written when less
 /// than [`MARGIN_US`] of it is left: with locks of one length, every 6 s.

@@ -4,8 +4,6 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use parking_lot::Mutex;
-
 use super::Mode;
 use super::increment::{Ahead, Increment};
 use super::journal::Journal;
@@ -17,6 +15,7 @@ use super::wait::{self, Ended, Wait};
 use crate::clock::{BootTime, Clock};
 use crate::config::Durability;
 use crate::error::RestoreError;
+use crate::sync::Mutex;
 
 /// The files, once they are read.
 pub struct Loaded<'a> {

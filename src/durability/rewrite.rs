@@ -8,8 +8,6 @@ use std::io::{self, BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 
-use parking_lot::Mutex;
-
 use super::disk::{self, File};
 use super::increment::{Ahead, Increment};
 use super::journal::annotation;
@@ -19,6 +17,7 @@ use super::record::{bound_of_set, encode_behind};
 use crate::clock::WallOffset;
 use crate::error::JournalError;
 use crate::keyspace::{Cursor, Keyspace, Walked};
+use crate::sync::Mutex;
 
 /// Keys that are looked at under one hold of a shard's lock.
 const KEYS: usize = 256;

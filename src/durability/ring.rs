@@ -14,7 +14,6 @@ use std::path::Path;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering, compiler_fence};
 
-use parking_lot::Mutex;
 use rustix::mm::{MapFlags, ProtFlags, mmap, mmap_anonymous, munmap};
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -22,6 +21,7 @@ use super::disk::{self, FileExt, OpenOptions};
 use super::frames::{self, Kind, Set};
 #[cfg(doc)]
 use super::left::Left;
+use crate::sync::Mutex;
 
 /// The file's name in the append-only directory.
 pub(super) const NAME: &str = "quintlock.ring";

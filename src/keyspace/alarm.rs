@@ -8,9 +8,8 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use parking_lot::{Condvar, Mutex};
-
 use crate::clock::{BootTime, Clock};
+use crate::sync::{Condvar, Mutex};
 
 /// See the module's text.
 pub struct Alarm {

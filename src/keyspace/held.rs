@@ -3,10 +3,10 @@
 //! Invariant: shards are locked in the order of their place, which is first the database and then
 //! the index in it. Everybody keeps that order, so nobody waits in a circle.
 
-use parking_lot::MutexGuard;
 use smallvec::SmallVec;
 
 use crate::clock::BootTime;
+use crate::sync::MutexGuard;
 
 use super::key::{KeyGuard, ShardRef};
 use super::notes::Notes;

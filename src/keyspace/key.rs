@@ -5,10 +5,10 @@
 use std::hash::BuildHasher;
 use std::ops::{Deref, DerefMut};
 
-use parking_lot::MutexGuard;
 use smallvec::SmallVec;
 
 use crate::clock::BootTime;
+use crate::sync::MutexGuard;
 
 use super::change::Event;
 use super::expiry::ExpiredKey;

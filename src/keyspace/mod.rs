@@ -34,9 +34,9 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use foldhash::quality::RandomState;
-use parking_lot::Mutex;
 
 use crate::clock::BootTime;
+use crate::sync::Mutex;
 
 pub use alarm::{Alarm, Wake};
 pub use change::{Change, Class, Event, Observer};

@@ -18,6 +18,7 @@ use crate::resp::request::{Limits, Parser};
 use crate::server::connection::{Connection, FLUSH_BYTES, State};
 use crate::server::lookahead::{Behind, Lookahead, Place};
 use crate::session::{OwnedRequest, Replies, Session};
+use crate::sync;
 
 /// A request that has paused on its fiber, and the access that it keeps.
 pub(super) struct Parked {
@@ -208,7 +209,7 @@ impl<S> Connection<S> {
         let instance = Arc::clone(&self.instance);
         Some(Box::pin(async move {
             tokio::select! {
-                () = tokio::time::sleep(rest) => {}
+                () = sync::sleep(rest) => {}
                 () = instance.stopping() => {}
             }
         }))

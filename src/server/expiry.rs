@@ -5,10 +5,10 @@
 
 use std::io;
 use std::sync::Arc;
-use std::thread::JoinHandle;
 
 use crate::instance::Instance;
 use crate::keyspace::Wake;
+use crate::sync::{JoinHandle, spawn};
 
 /// Bytes of stack: it calls nothing deep.
 const STACK_BYTES: usize = 128 * 1024;
@@ -18,10 +18,7 @@ const STACK_BYTES: usize = 128 * 1024;
 /// # Errors
 /// The system has no thread.
 pub(super) fn start(instance: Arc<Instance>) -> io::Result<JoinHandle<()>> {
-    std::thread::Builder::new()
-        .name("expiry".to_owned())
-        .stack_size(STACK_BYTES)
-        .spawn(move || run(&instance))
+    spawn("expiry", STACK_BYTES, move || run(&instance))
 }
 
 fn run(instance: &Instance) {

@@ -3,7 +3,6 @@
 
 use std::io;
 use std::sync::Arc;
-use std::thread::JoinHandle;
 
 use crate::client::{Address, Client};
 use crate::command::{Access, Context, Outcome, dispatch, scripting};
@@ -14,6 +13,7 @@ use crate::error::StartupError;
 use crate::instance::Instance;
 use crate::resp::reply::Reply;
 use crate::session::Session;
+use crate::sync::{JoinHandle, spawn};
 
 /// Bytes of stack: it calls nothing deep.
 const STACK_BYTES: usize = 256 * 1024;
@@ -99,16 +99,14 @@ fn apply(
 
 fn start(instance: &Arc<Instance>, keeper: &Arc<Keeper>) -> io::Result<JoinHandle<()>> {
     let (instance, keeper) = (Arc::clone(instance), Arc::clone(keeper));
-    let builder = std::thread::Builder::new().name("journal".to_owned());
-    builder.stack_size(STACK_BYTES).spawn(move || {
+    spawn("journal", STACK_BYTES, move || {
         let mut rewrite: Option<JoinHandle<()>> = None;
         keeper.serve(|| {
             let (instance, keeper) = (Arc::clone(&instance), Arc::clone(&keeper));
             let run = move || {
                 keeper.rewrite(&instance.keyspace, || instance.gate.shared_blocking());
             };
-            let builder = std::thread::Builder::new().name("rewrite".to_owned());
-            rewrite = builder.stack_size(STACK_BYTES).spawn(run).ok();
+            rewrite = spawn("rewrite", STACK_BYTES, run).ok();
             rewrite.is_some()
         });
         if let Some(rewrite) = rewrite {

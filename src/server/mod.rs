@@ -17,7 +17,6 @@ pub mod workers;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crate::clock::Clock;
@@ -26,6 +25,7 @@ use crate::config::Config;
 use crate::error::StartupError;
 use crate::fault::Fault;
 use crate::instance::Instance;
+use crate::sync::JoinHandle;
 
 pub use options::Options;
 

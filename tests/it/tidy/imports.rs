@@ -58,6 +58,7 @@ pub(super) const ARROWS: &[(&str, &[&str])] = &[
             "keyspace",
             "resp",
             "session",
+            "sync",
         ],
     ),
     // Commands, and what a server shows of itself.
@@ -126,6 +127,7 @@ pub(super) const ARROWS: &[(&str, &[&str])] = &[
             "script::cache",
             "slowlog",
             "stats",
+            "sync",
             "watch",
         ],
     ),
@@ -146,22 +148,23 @@ pub(super) const ARROWS: &[(&str, &[&str])] = &[
     // What outlives the process.
     (
         "durability",
-        &["clock", "config", "error", "keyspace", "words"],
+        &["clock", "config", "error", "keyspace", "sync", "words"],
     ),
     // The ground floor.
-    ("keyspace", &["clock"]),
+    ("keyspace", &["clock", "sync"]),
     ("config", &["error", "glob", "words"]),
     ("error", &["resp::reply"]),
     ("resp", &["error", "words"]),
     ("clock", &[]),
     ("fault", &["clock"]),
-    ("gate", &[]),
+    ("gate", &["sync"]),
     ("glob", &[]),
     ("histogram", &[]),
     ("latency", &[]),
     ("memory_limit", &["clock", "keyspace"]),
     ("pause", &["clock"]),
     ("slowlog", &[]),
+    ("sync", &[]),
     ("contention", &["client", "clock"]),
     ("watch", &[]),
     ("words", &[]),
@@ -181,14 +184,17 @@ pub(super) const CRATES: &[(&str, &[&str])] = &[
             "src/gate.rs",
             "src/instance.rs",
             "src/program/",
+            "src/sync.rs",
         ],
     ),
     ("Instant", &["src/clock.rs"]),
     ("SystemTime", &["src/clock.rs"]),
 ];
 
-/// Names by which `durability/` would reach a disk past its `disk.rs`.
-pub(super) const DISK: [&str; 5] = [
+/// Names by which `durability/` would reach a disk past its `disk.rs`, and wait past `sync.rs`.
+pub(super) const PAST_SEAMS: [&str; 7] = [
+    "parking_lot::",
+    "std::thread",
     "std::fs",
     "std::os::unix::fs",
     "rustix::fs",
