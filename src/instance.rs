@@ -17,7 +17,7 @@ use crate::client::{Client, Clients};
 use crate::clock::{BootTime, Clock};
 use crate::config::{ClientClass, Config, NotifyFlags};
 use crate::contention::Contention;
-use crate::durability::Keeper;
+use crate::durability::{DumpCounts, Keeper};
 use crate::fault::Faults;
 use crate::gate::Gate;
 use crate::keyspace::{Change, Class, Event, Keyspace, Observer};
@@ -71,6 +71,8 @@ pub struct Instance {
     pub memory_limit: MemoryLimit,
     /// Who keeps what was granted beyond the process, if anybody.
     pub keeper: OnceLock<Arc<Keeper>>,
+    /// What the snapshot of a Redis had, if it was started from one.
+    pub dump: OnceLock<DumpCounts>,
     /// What goes wrong on demand.
     pub faults: Faults,
     /// The port it listens on, 0 for none: known once it does.
@@ -141,6 +143,7 @@ impl Instance {
             faults: Faults::default(),
             tcp_port: AtomicU32::new(0),
             keeper: OnceLock::new(),
+            dump: OnceLock::new(),
             next_client_id: AtomicU64::new(1),
             is_stopping: AtomicBool::new(false),
             stopping: Notify::new(),

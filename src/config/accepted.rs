@@ -4,13 +4,12 @@
 //! with a note, what an operator may rely on draws a warning, and what would leave a door open stops
 //! the start. Names, limits and defaults are those that Redis 7.0.15 answers; a test compares them.
 
-use super::setting::Change::{AtRuntime, AtStart, Protected};
+use super::setting::Change::{AtRuntime, AtStart};
 use super::setting::Support::{Inert, NotHonoured, Refused};
 use super::setting::{Setting, Support};
 use super::table::{ACCESS, COUNT, LONG_COUNT, MEMORY, MEMORY_ANY, PORT};
 use super::value::Kind::{
-    self, Choice, Choices, FileName, Integer, MemoryOrPercent, OomScores, Primary, SavePoints,
-    Switch, Text,
+    self, Choice, Choices, Integer, MemoryOrPercent, OomScores, Primary, SavePoints, Switch, Text,
 };
 
 const AOF: Support = Inert("the append-only file is written in our own way");
@@ -121,7 +120,6 @@ pub(super) const ACCEPTED: &[Setting] = &[
     Setting::new("no-appendfsync-on-rewrite", Switch, "no", AtRuntime, AOF),
     Setting::new("save", SavePoints, "", AtRuntime, SNAPSHOT_OFF),
     Setting::new("bgsave_cpulist", Text, "", AtStart, SNAPSHOTS),
-    Setting::new("dbfilename", FileName("dbfilename can't be a path, just a filename"), "dump.rdb", Protected, SNAPSHOTS),
     Setting::new("key-load-delay", Integer { min: i32::MIN as i64, max: i32::MAX as i64 }, "0", AtRuntime, SNAPSHOTS).by_name(),
     Setting::new("loading-process-events-interval-bytes", Integer { min: 1024, max: i32::MAX as i64 }, "2097152", AtRuntime, SNAPSHOTS).by_name(),
     Setting::new("rdb-del-sync-files", Switch, "no", AtRuntime, SNAPSHOTS),

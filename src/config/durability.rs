@@ -30,6 +30,8 @@ pub struct Durability {
     pub directory: PathBuf,
     /// `appendfilename`
     pub stem: String,
+    /// `dbfilename`, in `dir`: the snapshot of a Redis; `None` if none is to be loaded.
+    pub dump: Option<PathBuf>,
     /// `aof-load-truncated`
     pub takes_truncated: bool,
     /// `guard-max`, in seconds.
@@ -89,6 +91,7 @@ impl Durability {
             mode: DurabilityMode::parse(table.choice("durability")),
             directory: dir.join(text("appenddirname")),
             stem: text("appendfilename"),
+            dump: super::settings::path(table.text("dbfilename")).map(|name| dir.join(name)),
             takes_truncated: table.switch("aof-load-truncated"),
             guard_max_s: table.long_count("guard-max"),
             rewrite_percentage: AtomicU32::new(0),

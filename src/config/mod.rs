@@ -109,8 +109,8 @@ impl Config {
         number: Option<usize>,
     ) -> Result<Config, StartupError> {
         let mut values = self.values.read().clone();
-        let journal = Table(&values).text("appenddirname");
-        let journal = String::from_utf8_lossy(journal).into_owned();
+        let text = |name| String::from_utf8_lossy(Table(&values).text(name)).into_owned();
+        let (journal, dump) = (text("appenddirname"), text("dbfilename"));
         for (name, words) in [
             ("bind", bind.to_owned()),
             ("port", port.number().to_string()),
@@ -119,6 +119,8 @@ impl Config {
                 "appenddirname",
                 number.map_or(journal.clone(), |number| format!("{journal}-{number}")),
             ),
+            // One snapshot is not the locks of several.
+            ("dbfilename", number.map_or(dump, |_| String::new())),
         ] {
             if let Some((slot, setting, _)) = setting::find(name.as_bytes()) {
                 let value = setting.kind.parse(&[words.as_bytes()], &values[slot.0]);

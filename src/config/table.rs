@@ -154,6 +154,13 @@ pub(super) const HONOURED: &[Setting] = &[
         Honoured("how many databases SELECT can choose from"),
     ),
     Setting::new(
+        "dbfilename",
+        Kind::FileName("dbfilename can't be a path, just a filename"),
+        "dump.rdb",
+        Protected,
+        Honoured("the snapshot of a Redis in `dir` that is loaded where there is no journal"),
+    ),
+    Setting::new(
         "disable-thp",
         Kind::Switch,
         "yes",

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::Mode;
+use super::dump::DumpCounts;
 use super::increment::{Ahead, Increment};
 use super::journal::Journal;
 use super::keeper::{Bell, Keeper, Marks};
@@ -27,6 +28,8 @@ pub struct Loaded<'a> {
     pub(super) wait: Wait,
     /// How many keys there were.
     pub keys: u64,
+    /// What the snapshot of a Redis had, if the keys are from there.
+    pub dump: Option<DumpCounts>,
 }
 
 impl Loaded<'_> {

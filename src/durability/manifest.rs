@@ -60,9 +60,9 @@ pub(super) fn temporary_name(stem: &str) -> String {
 impl Manifest {
     /// The list that Redis 7 makes of the one file that it had before: this is the base, under its
     /// old name.
-    pub fn of_one_file(stem: &str) -> Manifest {
+    pub fn of_one_file(name: &str) -> Manifest {
         let base = Part {
-            name: stem.into(),
+            name: name.into(),
             number: 1,
         };
         Manifest {

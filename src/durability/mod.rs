@@ -12,6 +12,7 @@
 pub mod annotation;
 pub mod check;
 mod disk;
+mod dump;
 pub mod file;
 mod frames;
 mod horizon;
@@ -41,6 +42,7 @@ mod wait;
 pub mod window;
 mod writer;
 
+pub use dump::{DumpCounts, load as load_dump};
 pub use keeper::{Keeper, Ticket};
 pub use loaded::Loaded;
 pub use restore::Store;

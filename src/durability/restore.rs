@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::disk::{self, File, OpenOptions};
+use super::dump::{self, Dump, DumpCounts};
 use super::file::{AppendOnlyFile, Entry};
 use super::horizon::{Found, Horizon};
 use super::left;
@@ -81,8 +82,13 @@ impl<'a> Store<'a> {
         left::settle(&self.settings.directory, &self.manifest, &boot_id)
             .map_err(|error| RestoreError::system("settle", &self.settings.directory, &error))?;
         let mut replay = Replay::new(keyspace, clock, &boot_id, apply);
+        let dump = self.read_dump(&mut replay, clock)?;
         let mut ended = self.read_files(&mut replay)?;
         replay.end();
+        let dump = match dump {
+            Some(dump) => Some(self.take_as_base(dump)?),
+            None => None,
+        };
         ended.is_ours = replay.is_ours();
         ended.is_of_this_boot = replay.is_of_this_boot();
         let keys = replay.keys();
@@ -115,8 +121,34 @@ impl<'a> Store<'a> {
             ended,
             wait,
             keys,
+            dump,
             store: self,
         })
+    }
+
+    /// Loads the snapshot of a Redis that had no append-only file, unless there is one here.
+    fn read_dump(
+        &self,
+        replay: &mut Replay<'_>,
+        clock: &Clock,
+    ) -> Result<Option<Dump>, RestoreError> {
+        match &self.settings.dump {
+            Some(path) if self.manifest.parts().next().is_none() => Dump::read(path, replay, clock),
+            Some(path) => {
+                dump::tell_unread(path);
+                Ok(None)
+            }
+            None => Ok(None),
+        }
+    }
+
+    /// Begins the journal with a snapshot, so that a kill loses none of its keys. The manifest names
+    /// it once all of it is there; until then its name says nothing to a start.
+    fn take_as_base(&mut self, mut dump: Dump) -> Result<DumpCounts, RestoreError> {
+        let name = format!("{}.dump.rdb", self.settings.stem);
+        dump.copy_to(&self.settings.directory.join(&name))?;
+        self.manifest = Manifest::of_one_file(&name);
+        Ok(dump.counts)
     }
 
     fn read_files(&mut self, replay: &mut Replay<'_>) -> Result<Ended, RestoreError> {

@@ -63,6 +63,15 @@ pub enum RestoreError {
         /// What is wrong.
         what: Damage,
     },
+    /// A snapshot of a Redis that cannot be loaded.
+    #[error("{} cannot be loaded: {what} (mend that with the Redis that wrote it, or move the file \
+        away to start without its keys)", path.display())]
+    Dump {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        what: String,
+    },
     /// A request that cannot be run.
     #[error("{}: the request at offset {offset} cannot be applied: {what}", path.display())]
     Request {

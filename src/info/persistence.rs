@@ -11,6 +11,7 @@ pub(super) fn persistence(instance: &Instance, now: BootTime, text: &mut String)
     let loading_ms = keeper.and_then(|keeper| keeper.loading_ms(now));
     let started = instance.clock.to_unix(instance.started());
     let started_s = started.0.div_euclid(1000);
+    let dump = instance.dump.get().copied().unwrap_or_default();
     lines!(text,
         "loading": i32::from(loading_ms.is_some()),
         "async_loading": 0,
@@ -27,8 +28,8 @@ pub(super) fn persistence(instance: &Instance, now: BootTime, text: &mut String)
         "rdb_current_bgsave_time_sec": -1,
         "rdb_saves": 0,
         "rdb_last_cow_size": 0,
-        "rdb_last_load_keys_expired": 0,
-        "rdb_last_load_keys_loaded": 0,
+        "rdb_last_load_keys_expired": dump.expired,
+        "rdb_last_load_keys_loaded": dump.keys,
         "aof_enabled": i32::from(keeper.is_some()),
     );
     match keeper {

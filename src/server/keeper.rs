@@ -5,10 +5,11 @@ use std::io;
 use std::sync::Arc;
 
 use crate::client::{Address, Client};
+use crate::clock::Stopwatch;
 use crate::command::{Access, Context, Outcome, dispatch, scripting};
 use crate::config::DurabilityMode;
 use crate::durability::reader::Request;
-use crate::durability::{Keeper, Loaded, Store};
+use crate::durability::{DumpCounts, Keeper, Loaded, Store, load_dump};
 use crate::error::StartupError;
 use crate::instance::Instance;
 use crate::resp::reply::Reply;
@@ -30,12 +31,22 @@ pub(super) struct KeeperThread {
 /// The files cannot be used, or the system has no thread.
 pub(super) fn restore(instance: &Arc<Instance>) -> Result<Option<KeeperThread>, StartupError> {
     let settings = &instance.config.settings.durability;
+    let reading = Stopwatch::start();
     if settings.mode == DurabilityMode::None {
+        if let Some(path) = &settings.dump
+            && let Some(dump) = load_dump(path, &instance.keyspace, &instance.clock)?
+        {
+            note_dump(instance, dump, reading);
+        }
         return Ok(None);
     }
     let store = Store::open(settings)?;
     let loaded = load(instance, store)?;
-    log_loaded(loaded.keys, loaded.wait_s(instance.clock.now()));
+    match loaded.dump {
+        Some(dump) => note_dump(instance, dump, reading),
+        None => log_loaded(loaded.keys),
+    }
+    log_wait(loaded.wait_s(instance.clock.now()));
     let keeper = loaded.start(Arc::clone(&instance.clock))?;
     keeper.set_rewrite_limits(settings.rewrite_limits());
     instance.keyspace.record_to(Box::new(Arc::clone(&keeper)));
@@ -62,10 +73,23 @@ fn load<'a>(instance: &Arc<Instance>, store: Store<'a>) -> Result<Loaded<'a>, St
     Ok(loaded)
 }
 
-fn log_loaded(keys: u64, wait_s: u64) {
+/// Says what a snapshot had, as Redis does.
+fn note_dump(instance: &Instance, dump: DumpCounts, reading: Stopwatch) {
+    let DumpCounts { keys, expired } = dump;
+    tracing::info!("Done loading RDB, keys loaded: {keys}, keys expired: {expired}.");
+    let seconds = reading.elapsed().as_secs_f64();
+    tracing::info!("DB loaded from disk: {seconds:.3} seconds");
+    // Nobody else has set it: a server is restored once.
+    let _ = instance.dump.set(dump);
+}
+
+fn log_loaded(keys: u64) {
     if keys > 0 {
         tracing::info!("DB loaded from append only file: {keys} keys");
     }
+}
+
+fn log_wait(wait_s: u64) {
     if wait_s > 0 {
         tracing::warn!(
             "the machine has crashed: locks that were granted before may live for another \

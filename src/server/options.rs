@@ -63,6 +63,10 @@ impl Options {
             // A server inside of a program is for tests first: it leaves nothing behind.
             settings.extend(["--durability".into(), "none".into()]);
         }
+        if !asks("--dir") && !asks("--dbfilename") {
+            // Nor does it take up what it happens to be started beside.
+            settings.extend(["--dbfilename".into(), "".into()]);
+        }
         let loaded = Config::load(&settings, &mut std::io::empty())?;
         let port = TcpPort::SystemChosen;
         loaded.config.sibling(LOOPBACK, port, number)

@@ -53,6 +53,14 @@ fn every_reason_not_to_start_from_the_files_has_its_sentence() {
              check-journal --fix a/b.aof`, which leaves out all that follows)",
         ),
         (
+            RestoreError::Dump {
+                path: PathBuf::from("a/dump.rdb"),
+                what: "the snapshot ends too early".to_owned(),
+            },
+            "a/dump.rdb cannot be loaded: the snapshot ends too early (mend that with the Redis that \
+             wrote it, or move the file away to start without its keys)",
+        ),
+        (
             RestoreError::Request {
                 path,
                 offset: 7,

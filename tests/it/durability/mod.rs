@@ -11,6 +11,7 @@ mod crash;
 mod cuts;
 mod damage;
 mod disk;
+mod dump;
 mod horizon;
 mod kill;
 mod loading;

@@ -65,7 +65,7 @@ fn locks(client: &mut Connection) {
 }
 
 /// Both have the same keys; times pass on the way, and wall clocks have whole milliseconds.
-fn assert_alike(found: &super::State, expected: &super::State, way_ms: i64) {
+pub(super) fn assert_alike(found: &super::State, expected: &super::State, way_ms: i64) {
     let mut found = found.clone();
     for (key, (_, rest)) in &mut found {
         if let Some((_, before)) = expected.get(key)

@@ -16,7 +16,7 @@ use quintlock::durability::file::{AppendOnlyFile, Entry};
 use quintlock::durability::reader::Ending;
 
 /// A file of `tests/journal`.
-fn fixture(name: &str) -> PathBuf {
+pub(crate) fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("tests/journal")
         .join(name)

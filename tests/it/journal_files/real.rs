@@ -34,10 +34,19 @@ pub(crate) struct Redis {
 impl Redis {
     /// Starts it; the text of its log if it ends instead.
     pub(crate) fn start(binary: &Path, directory: &Directory) -> Result<Redis, String> {
+        Redis::start_with(binary, directory, "yes")
+    }
+
+    /// The same, with append-only files or without.
+    pub(crate) fn start_with(
+        binary: &Path,
+        directory: &Directory,
+        appendonly: &str,
+    ) -> Result<Redis, String> {
         let port = free_port();
         let mut child = Command::new(binary)
             .args(["--port", &port.to_string(), "--bind", "127.0.0.1"])
-            .args(["--save", "", "--appendonly", "yes", "--logfile", ""])
+            .args(["--save", "", "--appendonly", appendonly, "--logfile", ""])
             .args(["--auto-aof-rewrite-percentage", "0"])
             .arg("--dir")
             .arg(&directory.0)
