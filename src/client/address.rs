@@ -1,9 +1,12 @@
 //! Where a connection comes from, in 24 bytes: there is one for each of many idle clients.
+//!
+//! Every text in which the server names a client (CLIENT LIST, MONITOR, SLOWLOG, LOCK) is made here,
+//! and CLIENT KILL compares with it.
 
 use std::net::{SocketAddr, SocketAddrV4};
 use std::sync::Arc;
 
-/// See the module's text.
+/// Both ends of a connection.
 #[derive(Clone, Debug)]
 pub struct Address(Place);
 
@@ -71,11 +74,12 @@ impl Address {
     }
 }
 
-/// Redis writes an IPv6 address without brackets for a client.
+/// Brackets keep the colons of an IPv6 address apart from that of the port. Its zone is left out, as
+/// in Redis.
 fn socket_text(address: &SocketAddr) -> String {
     match address {
         SocketAddr::V4(address) => address.to_string(),
-        SocketAddr::V6(address) => format!("{}:{}", address.ip(), address.port()),
+        SocketAddr::V6(address) => format!("[{}]:{}", address.ip(), address.port()),
     }
 }
 
@@ -96,7 +100,11 @@ mod tests {
         );
         assert_eq!(
             shown("[2001:db8::7]:50000", "[::1]:6379"),
-            pair("2001:db8::7:50000", "::1:6379")
+            pair("[2001:db8::7]:50000", "[::1]:6379")
+        );
+        assert_eq!(
+            shown("[fe80::7%2]:50000", "[::ffff:192.0.2.1]:6379"),
+            pair("[fe80::7]:50000", "[::ffff:192.0.2.1]:6379")
         );
         let unix = Address::unix(&"/run/lock.sock".into());
         assert_eq!(

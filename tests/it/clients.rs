@@ -1,10 +1,12 @@
 //! What an operator does to clients: KILL, PAUSE, UNBLOCK, MONITOR; and what becomes of theirs.
 
+use std::net::{TcpListener, TcpStream};
 use std::time::Duration;
 
 use quintlock::Server;
 
 use crate::support::client::{Connection, Received};
+use crate::support::program::serve;
 use crate::support::service::{
     assert_no_server_panicked, connect, eventually, start, start_on_real_time,
 };
@@ -79,6 +81,49 @@ fn every_form_of_kill_finds_its_client() {
         ":1"
     );
     assert_eq!(operator.next(), "closed");
+}
+
+/// The text of a socket's own address is the judge: it has the brackets that RFC 3986 asks for.
+#[test]
+fn a_client_over_ipv6_is_named_with_brackets_wherever_it_is_named() {
+    if TcpListener::bind("[::1]:0").is_err() {
+        // The machine has no IPv6.
+        return;
+    }
+    let (_server, local) = serve(&["--bind", "::1", "--durability", "none"]);
+    let connect = || Connection::open(local).expect("a connection");
+    let (mut monitor, mut operator) = (connect(), connect());
+    let stream = TcpStream::connect(local).expect("a connection");
+    let peer = stream.local_addr().expect("its address").to_string();
+    let mut holder = Connection::over(stream).expect("a connection");
+    assert!(peer.starts_with("[::1]:"));
+    let ends = format!(" addr={peer} laddr={local} ");
+    let line = holder.text("CLIENT INFO");
+    assert!(line.contains(&ends), "{line}");
+    assert_eq!(operator.ask("CONFIG SET slowlog-log-slower-than 0"), "+OK");
+    assert_eq!(monitor.ask("MONITOR"), "+OK");
+    assert_eq!(holder.ask("SET lock mine NX PX 60000"), "+OK");
+    let shown = monitor.next();
+    assert!(shown.contains(&format!(" [0 {peer}] ")), "{shown}");
+    let slow = operator.ask("SLOWLOG GET");
+    assert!(slow.contains(&format!(r#"$"{peer}""#)), "{slow}");
+    assert_eq!(operator.ask("SET lock other NX"), "$-1");
+    let lock = operator.ask("LOCK INFO lock");
+    let holder_addr = format!(r#"$"holder-addr" $"{peer}""#);
+    assert!(lock.contains(&holder_addr), "{lock}");
+    let bare = peer.replace(['[', ']'], "");
+    assert_eq!(
+        operator.ask(&format!("CLIENT KILL {bare}")),
+        "-ERR No such client"
+    );
+    assert_eq!(operator.ask(&format!("CLIENT KILL ADDR {bare}")), ":0");
+    assert_eq!(operator.ask(&format!("CLIENT KILL ADDR {peer}")), ":1");
+    assert_eq!(holder.next(), "closed");
+    let mut next = connect();
+    let peer = address(&mut next);
+    assert_eq!(operator.ask(&format!("CLIENT KILL {peer}")), "+OK");
+    assert_eq!(next.next(), "closed");
+    assert_eq!(operator.ask(&format!("CLIENT KILL LADDR {local}")), ":1");
 }
 
 #[test]
