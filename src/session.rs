@@ -10,7 +10,7 @@ use crate::client::{Client, Mark};
 use crate::pubsub::Kind;
 use crate::resp::Protocol;
 use crate::script::cache::LastScripts;
-use crate::watch::{Dirty, WatchedKey};
+use crate::watch::WatchedKey;
 
 /// A request kept for later: its arguments, the command's name first.
 pub type OwnedRequest = Vec<Vec<u8>>;
@@ -73,8 +73,6 @@ pub struct Transaction {
 /// The keys that WATCH looks after.
 #[derive(Default)]
 pub struct Watch {
-    /// Set when one changes.
-    pub dirty: Arc<Dirty>,
     /// The keys, each with whether it was there.
     pub keys: Vec<(WatchedKey, Presence)>,
 }

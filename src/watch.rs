@@ -1,25 +1,15 @@
 //! WATCH: which connections want to know that a key changed.
 
+//!
+//! A client whose key has changed bears [`Mark::WatchBroken`] until it stops watching.
+
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use dashmap::DashMap;
 use dashmap::mapref::entry::Entry;
 
-/// Set once one of a connection's watched keys has changed.
-#[derive(Debug, Default)]
-pub struct Dirty(AtomicBool);
-
-impl Dirty {
-    /// Whether a watched key changed.
-    pub fn is_set(&self) -> bool {
-        self.0.load(Ordering::SeqCst)
-    }
-
-    fn set(&self) {
-        self.0.store(true, Ordering::SeqCst);
-    }
-}
+use crate::client::{Client, Mark};
 
 /// A watched key: database and name.
 pub type WatchedKey = (usize, Box<[u8]>);
@@ -27,19 +17,19 @@ pub type WatchedKey = (usize, Box<[u8]>);
 /// The watched keys of one instance, each with its watchers.
 #[derive(Debug, Default)]
 pub struct WatchTable {
-    keys: DashMap<WatchedKey, Vec<Arc<Dirty>>>,
+    keys: DashMap<WatchedKey, Vec<Arc<Client>>>,
     watches: AtomicUsize,
 }
 
 impl WatchTable {
     /// Starts watching; the caller holds the key's shard, so no change slips by.
-    pub fn add(&self, key: WatchedKey, watcher: &Arc<Dirty>) {
+    pub fn add(&self, key: WatchedKey, watcher: &Arc<Client>) {
         self.watches.fetch_add(1, Ordering::SeqCst);
         self.keys.entry(key).or_default().push(Arc::clone(watcher));
     }
 
     /// Stops watching.
-    pub fn remove(&self, key: WatchedKey, watcher: &Arc<Dirty>) {
+    pub fn remove(&self, key: WatchedKey, watcher: &Arc<Client>) {
         self.watches.fetch_sub(1, Ordering::SeqCst);
         if let Entry::Occupied(mut watchers) = self.keys.entry(key) {
             watchers
@@ -57,7 +47,9 @@ impl WatchTable {
             return;
         }
         if let Some(watchers) = self.keys.get(&(database, Box::from(key))) {
-            watchers.iter().for_each(|watcher| watcher.set());
+            watchers
+                .iter()
+                .for_each(|watcher| watcher.mark(Mark::WatchBroken));
         }
     }
 }

@@ -91,15 +91,17 @@ pub fn line(client: &Client, now: BootTime) -> String {
     )
 }
 
-/// Redis's letters: `O` monitor, `P` subscriber, `x` in MULTI, `b` waits, `U` over a Unix socket,
-/// `e` and `T` by CLIENT NO-EVICT and NO-TOUCH, `N` none of these.
+/// Redis's letters: `O` monitor, `P` subscriber, `x` in MULTI, `b` waits or is held back by CLIENT
+/// PAUSE, `d` for a watched key that has changed, `U` over a Unix socket, `e` and `T` by CLIENT
+/// NO-EVICT and NO-TOUCH, `N` none of these.
 fn flags(client: &Client) -> String {
     let load = Ordering::Relaxed;
     let letters = [
         ('O', client.has(Mark::Monitor)),
         ('P', client.is_subscriber()),
         ('x', client.queued.load(load) > 0),
-        ('b', client.is_blocked()),
+        ('b', client.is_blocked() || client.has(Mark::HeldBack)),
+        ('d', client.has(Mark::WatchBroken)),
         ('U', client.address.is_unix()),
         ('e', client.has(Mark::NoEvict)),
         ('T', client.has(Mark::NoTouch)),

@@ -65,7 +65,7 @@ pub struct Client {
     protocol: AtomicU8,
     marks: AtomicU8,
     block: AtomicU8,
-    is_closing: AtomicBool,
+    closing: AtomicU8,
     has_mail: AtomicBool,
     labels: Mutex<Option<Box<Labels>>>,
     /// Made with the first message.
@@ -85,6 +85,10 @@ pub enum Mark {
     Monitor = 4,
     /// No letter: a fault has lost one of its replies, and nothing is sent to it any more.
     Silent = 8,
+    /// `d`: a key that it watches has changed, so its EXEC will fail.
+    WatchBroken = 16,
+    /// `b`: CLIENT PAUSE holds its next request back.
+    HeldBack = 32,
 }
 
 /// Whether a client waits, or why it does no more.
@@ -93,15 +97,45 @@ pub enum Mark {
 pub enum Block {
     /// It does not wait.
     No = 0,
-    /// It waits.
-    Waiting = 1,
+    /// It waits until a time.
+    Timed = 1,
+    /// It waits, and no time ends that.
+    Endless = 2,
     /// CLIENT UNBLOCK TIMEOUT: as if its time had come.
-    TimedOut = 2,
+    TimedOut = 3,
     /// CLIENT UNBLOCK ERROR.
-    Refused = 3,
+    Refused = 4,
 }
 
-/// `last_command` of a client that has sent none.
+/// Whether a connection must end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Closing {
+    /// It goes on.
+    No = 0,
+    /// It must, if it has nothing under way: `timeout` takes it for idle.
+    IfIdle = 1,
+    /// It must.
+    Now = 2,
+}
+
+impl Block {
+    fn from_bits(bits: u8) -> Block {
+        match bits {
+            1 => Block::Timed,
+            2 => Block::Endless,
+            3 => Block::TimedOut,
+            4 => Block::Refused,
+            _ => Block::No,
+        }
+    }
+
+    fn is_waiting(self) -> bool {
+        matches!(self, Block::Timed | Block::Endless)
+    }
+}
+
+/// `last_command` of a client that has sent none, or one that does not exist.
 pub const NO_COMMAND: u16 = u16::MAX;
 
 /// Encoded bytes that answer no request.
@@ -160,7 +194,7 @@ impl Client {
             protocol: AtomicU8::new(2),
             marks: AtomicU8::new(0),
             block: AtomicU8::new(Block::No as u8),
-            is_closing: AtomicBool::new(false),
+            closing: AtomicU8::new(Closing::No as u8),
             has_mail: AtomicBool::new(false),
             labels: Mutex::new(None),
             mail: Mutex::new(None),
@@ -176,44 +210,50 @@ impl Client {
 
     /// Whether it bears a mark.
     pub fn has(&self, mark: Mark) -> bool {
-        self.marks.load(Ordering::Relaxed) & mark as u8 != 0
+        self.marks.load(Ordering::Acquire) & mark as u8 != 0
     }
 
     /// Gives it a mark.
     pub fn mark(&self, mark: Mark) {
-        self.marks.fetch_or(mark as u8, Ordering::Relaxed);
+        self.marks.fetch_or(mark as u8, Ordering::AcqRel);
     }
 
     /// Takes a mark away.
     pub fn unmark(&self, mark: Mark) {
-        self.marks.fetch_and(!(mark as u8), Ordering::Relaxed);
+        self.marks.fetch_and(!(mark as u8), Ordering::AcqRel);
     }
 
-    /// It begins to wait.
-    pub fn block(&self) {
-        self.block.store(Block::Waiting as u8, Ordering::SeqCst);
+    /// It begins to wait, until `end` if there is one.
+    pub fn block(&self, end: Option<BootTime>) {
+        let block = end.map_or(Block::Endless, |_| Block::Timed);
+        self.block.store(block as u8, Ordering::SeqCst);
+    }
+
+    /// Whether and how it waits.
+    pub fn waiting(&self) -> Block {
+        Block::from_bits(self.block.load(Ordering::SeqCst))
     }
 
     /// Whether it waits.
     pub fn is_blocked(&self) -> bool {
-        self.block.load(Ordering::SeqCst) == Block::Waiting as u8
+        self.waiting().is_waiting()
     }
 
     /// Ends its wait for `reason`; tells whether it waited. Somebody must wake it then.
     pub fn unblock(&self, reason: Block) -> bool {
-        let (from, to) = (Block::Waiting as u8, reason as u8);
-        self.block
-            .compare_exchange(from, to, Ordering::SeqCst, Ordering::SeqCst)
-            .is_ok()
+        let end = |bits| Block::from_bits(bits).is_waiting().then_some(reason as u8);
+        let order = Ordering::SeqCst;
+        self.block.fetch_update(order, order, end).is_ok()
     }
 
     /// It waits no more; tells why, if somebody has ended it.
     pub fn end_block(&self) -> Block {
-        match self.block.swap(Block::No as u8, Ordering::SeqCst) {
-            2 => Block::TimedOut,
-            3 => Block::Refused,
-            _ => Block::No,
-        }
+        Block::from_bits(self.block.swap(Block::No as u8, Ordering::SeqCst))
+    }
+
+    /// Notes that bytes of it have come or gone.
+    pub fn note_active(&self, now: BootTime) {
+        self.active_us.store(now.micros(), Ordering::Relaxed);
     }
 
     /// Notes the command that it runs.
@@ -221,6 +261,11 @@ impl Client {
     pub fn note_command(&self, row: &Row) {
         let index = u16::try_from(row.index()).unwrap_or(NO_COMMAND);
         self.last_command.store(index, Ordering::Relaxed);
+    }
+
+    /// Notes that it asked for a command that does not exist.
+    pub fn note_no_command(&self) {
+        self.last_command.store(NO_COMMAND, Ordering::Relaxed);
     }
 
     /// Whether that was the last command which it has run.
@@ -295,13 +340,41 @@ impl Client {
 
     /// Ends the connection as soon as it can be.
     pub fn close(&self) {
-        self.is_closing.store(true, Ordering::SeqCst);
+        self.closing.store(Closing::Now as u8, Ordering::SeqCst);
         self.waker.wake();
     }
 
+    /// Ends the connection, unless it turns out to have something under way.
+    pub fn close_if_idle(&self) {
+        if self.change_closing(Closing::No, Closing::IfIdle) {
+            self.waker.wake();
+        }
+    }
+
+    /// The connection was not idle after all.
+    pub fn stay_open(&self) {
+        self.change_closing(Closing::IfIdle, Closing::No);
+    }
+
+    fn change_closing(&self, from: Closing, to: Closing) -> bool {
+        let (from, to, order) = (from as u8, to as u8, Ordering::SeqCst);
+        self.closing
+            .compare_exchange(from, to, order, order)
+            .is_ok()
+    }
+
     /// Whether the connection must end.
+    pub fn closing(&self) -> Closing {
+        match self.closing.load(Ordering::SeqCst) {
+            0 => Closing::No,
+            1 => Closing::IfIdle,
+            _ => Closing::Now,
+        }
+    }
+
+    /// Whether the connection must end in any case.
     pub fn is_closing(&self) -> bool {
-        self.is_closing.load(Ordering::SeqCst)
+        self.closing() == Closing::Now
     }
 
     /// Who is woken by mail and by [`Client::close`].

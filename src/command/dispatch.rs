@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::command::table::{self, Flags, Row, Scope};
 use crate::command::{
-    Access, Caller, CommandResult, Context, Monitoring, Outcome, debug, faulty, observe, scripting,
+    Access, CommandResult, Context, Monitoring, Outcome, debug, faulty, observe, scripting,
     transaction,
 };
 use crate::error::{CommandError, KeeperError, Quoted};
@@ -13,7 +13,7 @@ use crate::resp::Protocol;
 use crate::resp::reply::Reply;
 use crate::session::Session;
 
-/// Runs a request of a client or of a transaction.
+/// Runs a request of a client.
 pub fn run(ctx: &mut Context<'_>, request: &[&[u8]]) -> Outcome {
     match run_named(ctx, named(request), request) {
         Ok(outcome) => outcome,
@@ -43,13 +43,19 @@ pub fn run_named(
         && ctx.access != Access::Busy
         && !ctx.is_disturbed
         && ctx.loading_ms.is_none();
-    if is_plain || ctx.caller != Caller::Client {
+    if is_plain {
         return run_admitted(ctx, row, request);
     }
     if ctx.instance.faults.is_any() {
         return faulty::run(ctx, row, request);
     }
     run_if_admitted(ctx, row, request)
+}
+
+/// Runs a request that MULTI has queued: whether it may run was asked then.
+pub(super) fn run_queued(ctx: &mut Context<'_>, request: &[&[u8]]) -> Outcome {
+    let ran = resolve(request).and_then(|row| run_admitted(ctx, row, request));
+    ran.unwrap_or_else(|error| answer_error(ctx, error))
 }
 
 /// As [`run`], for a client whose state, or the server's, may forbid the command.
@@ -272,16 +278,18 @@ pub(super) fn refuse(
         Some(name) if !row.subcommands.is_empty() => row.find_subcommand(name),
         _ => Some(row),
     });
+    let client = &ctx.session.client;
     if let Some(row) = row {
+        client.note_command(row);
         ctx.instance.stats.commands.of(row).rejected.add(1);
+    } else {
+        client.note_no_command();
     }
-    let mut error = error;
-    if ctx.caller == Caller::Client {
-        if row.is_some_and(|row| row.name == "exec") {
-            error = transaction::abort(ctx, error);
-        } else if let Some(transaction) = ctx.session.transaction.as_deref_mut() {
-            transaction.is_aborted = true;
-        }
+    if row.is_some_and(|row| row.name == "exec") {
+        return transaction::abort(ctx, error);
+    }
+    if let Some(transaction) = ctx.session.transaction.as_deref_mut() {
+        transaction.is_aborted = true;
     }
     error
 }

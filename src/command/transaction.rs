@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use crate::client::{Client, Mark};
 use crate::command::{Access, Caller, CommandResult, Context, Outcome, dispatch};
 use crate::error::{CommandError, GENERAL_CODE, Quoted};
 use crate::instance::Instance;
 use crate::resp::reply::Reply;
-use crate::session::{Presence, Session, Transaction, Watch};
+use crate::session::{Presence, Session, Transaction};
 
 /// Begins to queue requests.
 ///
@@ -21,15 +22,14 @@ pub fn multi(ctx: &mut Context<'_>, _args: &[&[u8]]) -> CommandResult {
     Ok(Reply::OK.into())
 }
 
-/// Queues a request of an open transaction.
-pub fn queue(
-    transaction: &mut Transaction,
-    session_client: &crate::client::Client,
-    request: &[&[u8]],
-) {
+/// Queues a request of an open transaction; in vain where EXEC will not run it in any case.
+pub fn queue(transaction: &mut Transaction, client: &Client, request: &[&[u8]]) {
+    if transaction.is_aborted || client.has(Mark::WatchBroken) {
+        return;
+    }
     let owned = request.iter().map(|argument| argument.to_vec()).collect();
     transaction.requests.push(owned);
-    session_client.queued.fetch_add(1, Ordering::Relaxed);
+    client.queued.fetch_add(1, Ordering::Relaxed);
 }
 
 /// Runs the queued requests while nothing else runs.
@@ -51,15 +51,16 @@ pub fn exec(ctx: &mut Context<'_>, _args: &[&[u8]]) -> CommandResult {
     }
     let is_dirty = has_watched_key_changed(ctx);
     let transaction = ctx.session.transaction.take();
-    abandon(ctx);
+    stop_watching(ctx.instance, ctx.session);
     let (Some(transaction), false) = (transaction, is_dirty) else {
+        abandon(ctx);
         return Ok(Reply::NullArray.into());
     };
     let caller = std::mem::replace(&mut ctx.caller, Caller::Transaction);
     let mut replies = Vec::with_capacity(transaction.requests.len());
     for request in &transaction.requests {
         let request: Vec<&[u8]> = request.iter().map(Vec::as_slice).collect();
-        match dispatch::run(ctx, &request) {
+        match dispatch::run_queued(ctx, &request) {
             Outcome::Reply(reply) | Outcome::Close(reply) => replies.push(reply),
             Outcome::Many(many) => replies.extend(many),
             Outcome::Drop | Outcome::NeedsWhole | Outcome::Paused | Outcome::Blocked(_) => {
@@ -68,6 +69,8 @@ pub fn exec(ctx: &mut Context<'_>, _args: &[&[u8]]) -> CommandResult {
         }
     }
     ctx.caller = caller;
+    // CLIENT INFO within it shows it.
+    abandon(ctx);
     Ok(Reply::Array(replies).into())
 }
 
@@ -101,13 +104,14 @@ pub fn watch(ctx: &mut Context<'_>, args: &[&[u8]]) -> CommandResult {
             continue;
         }
         // Under the key's lock, so that no change falls between the look and the watch.
+        let client = Arc::clone(&ctx.session.client);
         let key = ctx.key(name);
         let presence = if key.exists() {
             Presence::Present
         } else {
             Presence::Absent
         };
-        instance.watches.add(watched.clone(), &watch.dirty);
+        instance.watches.add(watched.clone(), &client);
         drop(key);
         watch.keys.push((watched, presence));
     }
@@ -145,10 +149,11 @@ pub fn stop_watching(instance: &Arc<Instance>, session: &mut Session) {
     let Some(watch) = session.watch.take() else {
         return;
     };
-    let Watch { dirty, keys } = *watch;
-    for (key, _) in keys {
-        instance.watches.remove(key, &dirty);
+    for (key, _) in watch.keys {
+        instance.watches.remove(key, &session.client);
     }
+    // Nobody finds the client by a key any more, so nobody marks it again.
+    session.client.unmark(Mark::WatchBroken);
     instance.keyspace.stop_listening();
 }
 
@@ -164,5 +169,5 @@ fn has_watched_key_changed(ctx: &mut Context<'_>) -> bool {
             return true;
         }
     }
-    watch.dirty.is_set()
+    ctx.session.client.has(Mark::WatchBroken)
 }

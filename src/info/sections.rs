@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::sync::atomic::Ordering;
 
 use super::{lines, process};
+use crate::client::{Block, Client, Mark};
 use crate::clock::BootTime;
 use crate::instance::Instance;
 use crate::pubsub::Kind;
@@ -48,24 +49,24 @@ fn setting(instance: &Instance, name: &str) -> String {
 }
 
 pub(super) fn clients(instance: &Instance, _now: BootTime, text: &mut String) {
-    let count = |is_one: &dyn Fn(&crate::client::Client) -> bool| {
+    let count = |is_one: &dyn Fn(&Client) -> bool| {
         instance
             .clients
             .iter()
             .filter(|client| is_one(client))
             .count()
     };
-    let blocked = count(&|client| client.is_blocked());
+    let blocked = |client: &Client| client.is_blocked() || client.has(Mark::HeldBack);
     lines!(text,
         "connected_clients": instance.clients.len(),
         "cluster_connections": 0,
         "maxclients": instance.config.settings.maxclients(),
         "client_recent_max_input_buffer": 0,
         "client_recent_max_output_buffer": 0,
-        "blocked_clients": blocked,
+        "blocked_clients": count(&blocked),
         "tracking_clients": 0,
         "pubsub_clients": count(&|client| client.is_subscriber()),
-        "clients_in_timeout_table": blocked,
+        "clients_in_timeout_table": count(&|client| client.waiting() == Block::Timed),
     );
 }
 

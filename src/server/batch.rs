@@ -315,7 +315,7 @@ fn answer(outcome: Outcome, session: &mut Session, out: &mut Vec<u8>) -> Option<
         }
         Outcome::Paused => return Some(State::Paused),
         Outcome::Blocked(blocked) => {
-            session.client.block();
+            session.client.block(blocked.end);
             return Some(State::Blocked(blocked));
         }
         Outcome::NeedsWhole => unreachable!("a request that needs the whole was given it"),

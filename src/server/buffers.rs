@@ -8,9 +8,10 @@ use std::sync::Arc;
 use std::task::Context as Task;
 
 use crate::client::Backlog;
+use crate::config::ClientClass;
 use crate::durability::{Keeper, Ticket};
 use crate::resp::request::Parser;
-use crate::server::connection::Connection;
+use crate::server::connection::{Connection, State};
 use crate::server::late::Late;
 
 /// Bytes read at once.
@@ -63,6 +64,11 @@ impl Unsent {
         is_kept
     }
 
+    /// Whether the server itself keeps them back, and not a client that does not read.
+    pub(super) fn is_kept_back(&self) -> bool {
+        self.ticket.is_some() || self.late.bytes() > 0
+    }
+
     /// Where further replies go.
     pub(super) fn end(&mut self) -> &mut Vec<u8> {
         self.late.end().unwrap_or(&mut self.bytes)
@@ -105,6 +111,39 @@ impl<S> Connection<S> {
             .filter(|_| now && !grants_nothing);
         if let Some(ticket) = keeper.and_then(|keeper| keeper.ticket()) {
             self.unsent.get_or_insert_default().ticket = Some(ticket);
+        }
+    }
+
+    /// Ends a connection whose requests take too much memory.
+    pub(super) fn check_unrun(&mut self, unrun_bytes: usize) {
+        let limit = self.instance.config.settings.client_query_buffer_limit();
+        if unrun_bytes as u64 > limit {
+            tracing::warn!(
+                "closing client {}: its query buffer is over client-query-buffer-limit",
+                self.client.id
+            );
+            self.state = State::Closed;
+        }
+    }
+
+    /// Ends a connection that does not read its replies.
+    pub(super) fn check_backlog(&mut self) {
+        let Some(unsent) = &mut self.unsent else {
+            return;
+        };
+        let class = if self.client.is_subscriber() {
+            ClientClass::PubSub
+        } else {
+            ClientClass::Normal
+        };
+        let limit = self.instance.config.settings.output_limit(class);
+        let unsent_bytes = unsent.bytes.len() + unsent.late.bytes();
+        if unsent.backlog.exceeds(unsent_bytes, limit) {
+            tracing::warn!(
+                "closing client {}: its unsent output is over client-output-buffer-limit",
+                self.client.id
+            );
+            self.state = State::Closed;
         }
     }
 }

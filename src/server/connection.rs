@@ -18,9 +18,8 @@ use std::task::{Context as Task, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use crate::client::Client;
+use crate::client::{Client, Closing, Mark};
 use crate::command::{Blocked, monitor, pubsub, transaction};
-use crate::config::ClientClass;
 use crate::gate::Hold;
 use crate::instance::Instance;
 use crate::resp::request::Parser;
@@ -79,7 +78,7 @@ pub(super) enum State {
 }
 
 /// Whether there is more to do at once.
-enum Pace {
+pub(super) enum Pace {
     Idle,
     Busy,
 }
@@ -112,6 +111,7 @@ impl<S: Socket> Future for Connection<S> {
                         return Poll::Pending;
                     }
                     self.resume(*parked);
+                    self.client.note_active(self.instance.clock.now());
                     Pace::Idle
                 }
                 State::Paused => {
@@ -124,6 +124,8 @@ impl<S: Socket> Future for Connection<S> {
                 }
                 State::Held(held) => {
                     self.state = ready!(self.poll_held(held, task));
+                    self.client.unmark(Mark::HeldBack);
+                    self.client.note_active(self.instance.clock.now());
                     Pace::Idle
                 }
                 state => {
@@ -172,11 +174,15 @@ impl<S: Socket> Connection<S> {
     }
 
     /// Sends, reads and runs as far as the socket and the keyspace let it.
-    fn poll_step(&mut self, task: &mut Task<'_>) -> Poll<io::Result<Pace>> {
+    pub(super) fn poll_step(&mut self, task: &mut Task<'_>) -> Poll<io::Result<Pace>> {
         self.client.waker().register(task.waker());
-        if self.client.is_closing() {
-            self.state = State::Closed;
-            return Poll::Ready(Ok(Pace::Idle));
+        match self.client.closing() {
+            Closing::No => {}
+            Closing::IfIdle => return self.poll_read_or_close(task),
+            Closing::Now => {
+                self.state = State::Closed;
+                return Poll::Ready(Ok(Pace::Idle));
+            }
         }
         let mut flushed = self.poll_flush(task)?;
         if (flushed.is_ready() || self.instance.faults.is_any()) && self.collect_mail() {
@@ -296,18 +302,6 @@ impl<S: Socket> Connection<S> {
         true
     }
 
-    /// Ends a connection whose requests take too much memory.
-    fn check_unrun(&mut self, unrun_bytes: usize) {
-        let limit = self.instance.config.settings.client_query_buffer_limit();
-        if unrun_bytes as u64 > limit {
-            tracing::warn!(
-                "closing client {}: its query buffer is over client-query-buffer-limit",
-                self.client.id
-            );
-            self.state = State::Closed;
-        }
-    }
-
     /// Sends `write`; what the socket does not take now is kept.
     fn send(&mut self, task: &mut Task<'_>, write: &mut Vec<u8>) -> io::Result<()> {
         self.instance.stats.output_bytes.add(write.len() as u64);
@@ -332,27 +326,6 @@ impl<S: Socket> Connection<S> {
         Ok(())
     }
 
-    /// Ends a connection that does not read its replies.
-    fn check_backlog(&mut self) {
-        let Some(unsent) = &mut self.unsent else {
-            return;
-        };
-        let class = if self.client.is_subscriber() {
-            ClientClass::PubSub
-        } else {
-            ClientClass::Normal
-        };
-        let limit = self.instance.config.settings.output_limit(class);
-        let unsent_bytes = unsent.bytes.len() + unsent.late.bytes();
-        if unsent.backlog.exceeds(unsent_bytes, limit) {
-            tracing::warn!(
-                "closing client {}: its unsent output is over client-output-buffer-limit",
-                self.client.id
-            );
-            self.state = State::Closed;
-        }
-    }
-
     /// Sends what was kept; ready when all of it is gone.
     pub(super) fn poll_flush(&mut self, task: &mut Task<'_>) -> Poll<io::Result<()>> {
         let Some(unsent) = &mut self.unsent else {
@@ -365,7 +338,10 @@ impl<S: Socket> Connection<S> {
         let mut sent = 0;
         while sent < unsent.bytes.len() {
             match Pin::new(&mut self.socket).poll_write(task, &unsent.bytes[sent..]) {
-                Poll::Ready(bytes) => sent += bytes?,
+                Poll::Ready(bytes) => {
+                    sent += bytes?;
+                    self.client.note_active(self.instance.clock.now());
+                }
                 Poll::Pending => {
                     unsent.bytes.drain(..sent);
                     return Poll::Pending;

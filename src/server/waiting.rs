@@ -10,7 +10,7 @@ use std::task::{Context as Task, Poll};
 
 use tokio::io::ReadBuf;
 
-use crate::client::Block;
+use crate::client::{Block, Mark};
 use crate::command::Blocked;
 use crate::durability::Ticket;
 use crate::error::CommandError;
@@ -40,6 +40,7 @@ impl<S: Socket> Connection<S> {
         if instance.faults.pause_end(instance.clock.now()).is_some() {
             return self.stand_still();
         }
+        self.client.mark(Mark::HeldBack);
         let over = Box::pin(async move {
             let pause = &instance.pause;
             let wait = instance.wait_while(|now| pause.end(now).map(Wait::Until));
@@ -104,7 +105,7 @@ impl<S: Socket> Connection<S> {
     fn answer_held(&mut self, reply: Reply) {
         let reply = match self.client.end_block() {
             Block::Refused => CommandError::Unblocked.into_reply(),
-            Block::No | Block::Waiting | Block::TimedOut => reply,
+            Block::No | Block::Timed | Block::Endless | Block::TimedOut => reply,
         };
         self.reply_later(|connection, out| {
             if let Some(session) = &connection.session

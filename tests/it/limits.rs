@@ -1,7 +1,6 @@
 //! Every limit that a user can set, and what happens to a client that reaches it.
 
 use std::os::fd::{BorrowedFd, RawFd};
-use std::time::Duration;
 
 use quintlock::Server;
 use socket2::SockRef;
@@ -187,25 +186,6 @@ fn one_connection_more_than_maxclients_is_told_so_and_closed() {
         connect(&server).next(),
         "-ERR max number of clients reached"
     );
-}
-
-#[test]
-fn a_client_idle_for_longer_than_timeout_is_disconnected_but_no_subscriber() {
-    let server = start(&[("io-threads", "2")]);
-    let mut witness = connect(&server);
-    let mut idle = connect(&server);
-    let mut subscriber = connect(&server);
-    assert_eq!(idle.ask("PING"), "+PONG");
-    subscriber.ask("SUBSCRIBE news");
-    assert_eq!(witness.ask("CONFIG SET timeout 30"), "+OK");
-    server.advance(Duration::from_secs(29));
-    assert_eq!(clients(&mut witness), 3);
-    server.advance(Duration::from_secs(2));
-    // The witness is not idle: it asks.
-    eventually("the idle client is gone", || clients(&mut witness) == 2);
-    assert_eq!(idle.next(), "closed");
-    assert_eq!(witness.ask("PUBLISH news x"), ":1");
-    assert!(subscriber.next().contains("message"));
 }
 
 #[test]

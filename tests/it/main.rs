@@ -11,6 +11,7 @@ mod expired_events;
 mod faults;
 mod guide;
 mod hostile;
+mod idle;
 mod journal_files;
 mod library;
 mod limits;

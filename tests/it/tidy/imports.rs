@@ -166,7 +166,7 @@ pub(super) const ARROWS: &[(&str, &[&str])] = &[
     ("slowlog", &[]),
     ("sync", &[]),
     ("contention", &["client", "clock"]),
-    ("watch", &[]),
+    ("watch", &["client"]),
     ("words", &[]),
 ];
 
