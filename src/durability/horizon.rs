@@ -4,12 +4,13 @@
 //! half written when the machine stops leaves the other. What is written is synced before a grant
 //! that needs it is answered.
 
-use std::io;
+use std::io::{self, ErrorKind};
 use std::path::Path;
 
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::disk::{File, FileExt, OpenOptions};
+use super::disk;
+use super::storage::{Storage, StoredFile};
 
 /// The file's name in the append-only directory.
 pub(super) const NAME: &str = "quintlock.horizon";
@@ -45,22 +46,20 @@ pub(super) enum Found {
 
 /// The open file.
 pub(super) struct Horizon {
-    file: File,
+    file: StoredFile,
     count: u64,
 }
 
 impl Horizon {
     /// Opens the file in `directory`, which is made if it is not there, and tells what it says.
-    pub(super) fn open(directory: &Path) -> io::Result<(Horizon, Found)> {
+    pub(super) fn open(storage: &Storage, directory: &Path) -> io::Result<(Horizon, Found)> {
         let path = directory.join(NAME);
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(&path)?;
-        let mut bytes = Vec::new();
-        io::Read::read_to_end(&mut &file, &mut bytes)?;
+        let bytes = match disk::read(&path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == ErrorKind::NotFound => Vec::new(),
+            Err(error) => return Err(error),
+        };
+        let file = storage.open(&path)?;
         let slots = bytes.chunks(SLOT_BYTES).filter_map(parse);
         let newest = slots.max_by_key(|(count, _)| *count);
         Ok(match newest {
@@ -137,7 +136,10 @@ fn parse(slot: &[u8]) -> Option<(u64, Promise)> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
+    use crate::durability::health::Health;
 
     fn promise(until_us: u64) -> Promise {
         Promise {
@@ -152,24 +154,26 @@ mod tests {
     #[test]
     fn the_newest_promise_comes_back_and_a_half_written_one_leaves_the_one_before() {
         let directory = tempfile::tempdir().unwrap();
-        let (mut horizon, found) = Horizon::open(directory.path()).unwrap();
+        let health = Health::new(directory.path(), Arc::default());
+        let storage = Storage::new(Arc::new(health));
+        let (mut horizon, found) = Horizon::open(&storage, directory.path()).unwrap();
         assert_eq!(found, Found::Nothing);
         for until_us in [1, 2, 3] {
             horizon.write(&promise(until_us)).unwrap();
         }
-        let (_, found) = Horizon::open(directory.path()).unwrap();
+        let (_, found) = Horizon::open(&storage, directory.path()).unwrap();
         assert_eq!(found, Found::Promise(promise(3)));
         horizon
             .file
             .write_all_at(b"?", SLOT_BYTES as u64 + 30)
             .unwrap();
-        let (mut horizon, found) = Horizon::open(directory.path()).unwrap();
+        let (mut horizon, found) = Horizon::open(&storage, directory.path()).unwrap();
         assert_eq!(found, Found::Promise(promise(2)));
         horizon.write(&promise(4)).unwrap();
-        let (horizon, found) = Horizon::open(directory.path()).unwrap();
+        let (horizon, found) = Horizon::open(&storage, directory.path()).unwrap();
         assert_eq!(found, Found::Promise(promise(4)));
         horizon.file.write_all_at(&[0; 1024], 0).unwrap();
-        let (_, found) = Horizon::open(directory.path()).unwrap();
+        let (_, found) = Horizon::open(&storage, directory.path()).unwrap();
         assert_eq!(found, Found::Damaged);
     }
 }

@@ -7,8 +7,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::Mode;
-use super::disk::{self, File, FileExt, OpenOptions};
 use super::manifest::Part;
+use super::storage::{Storage, StoredFile};
 
 /// Bytes that are allocated at a time.
 const ALLOCATED_BYTES: u64 = 16 << 20;
@@ -39,7 +39,7 @@ impl Ahead {
 
 /// A file that the journal goes to.
 pub(super) struct Increment {
-    pub(super) file: Arc<File>,
+    pub(super) file: Arc<StoredFile>,
     pub(super) name: OsString,
     pub(super) number: u64,
     /// Bytes of records when it was opened.
@@ -55,17 +55,13 @@ impl Increment {
     /// # Errors
     /// What the system says.
     pub(super) fn open(
+        storage: &Storage,
         directory: &Path,
         part: &Part,
         length: u64,
         ahead: Ahead,
     ) -> io::Result<Increment> {
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(part.path(directory))?;
+        let file = storage.open(&part.path(directory))?;
         file.set_len(length)?;
         Ok(Increment {
             allocated: allocate(&file, length, length + RESERVE_BYTES, ahead)?,
@@ -76,6 +72,7 @@ impl Increment {
             ahead,
         })
     }
+
     /// What is needed to get more space behind `length` bytes of records.
     pub(super) fn shortage(&self, length: u64) -> Shortage {
         Shortage {
@@ -87,7 +84,7 @@ impl Increment {
     }
 
     /// Notes that `file`, if it is this one, has been given space up to `allocated`.
-    pub(super) fn note_allocated(&mut self, file: &Arc<File>, allocated: u64) {
+    pub(super) fn note_allocated(&mut self, file: &Arc<StoredFile>, allocated: u64) {
         if Arc::ptr_eq(&self.file, file) {
             self.allocated = self.allocated.max(allocated);
         }
@@ -96,7 +93,7 @@ impl Increment {
 
 /// Space that a journal wants, got without keeping it from being appended to.
 pub(super) struct Shortage {
-    pub(super) file: Arc<File>,
+    pub(super) file: Arc<StoredFile>,
     from: u64,
     to: u64,
     ahead: Ahead,
@@ -113,11 +110,11 @@ impl Shortage {
 }
 
 /// Gets a file space from `from` up to at least `to`; tells up to where.
-fn allocate(file: &File, from: u64, to: u64, ahead: Ahead) -> io::Result<u64> {
+fn allocate(file: &StoredFile, from: u64, to: u64, ahead: Ahead) -> io::Result<u64> {
     match ahead {
         Ahead::Promised => {
             let to = to.next_multiple_of(ALLOCATED_BYTES);
-            disk::allocate(file, from, to)?;
+            file.allocate(from, to)?;
             Ok(to)
         }
         Ahead::Zeroed => {
@@ -128,12 +125,13 @@ fn allocate(file: &File, from: u64, to: u64, ahead: Ahead) -> io::Result<u64> {
     }
 }
 
-fn zero(file: &File, from: u64, to: u64) -> io::Result<()> {
+fn zero(file: &StoredFile, from: u64, to: u64) -> io::Result<()> {
     let zeros = [0; 64 * 1024];
     let mut at = from;
     while at < to {
-        let length = usize::try_from(to - at).unwrap_or(usize::MAX);
-        at += file.write_at(&zeros[..length.min(zeros.len())], at)? as u64;
+        let length = (to - at).min(zeros.len() as u64);
+        file.write_all_at(&zeros[..length as usize], at)?;
+        at += length;
     }
     Ok(())
 }

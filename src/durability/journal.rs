@@ -5,10 +5,10 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::disk::File;
 use super::frames::Set;
 use super::increment::Increment;
 use super::record::{Encoder, PLAIN_BYTES_MAX, bound, bound_of_all, encode_behind};
+use super::storage::StoredFile;
 use super::writer::Writer;
 use crate::clock::{BootTime, Clock, WallOffset};
 use crate::keyspace::{KeyChange, KeyState};
@@ -90,12 +90,14 @@ impl Journal {
         &mut self,
         increment: Increment,
         clock: &Clock,
-    ) -> io::Result<(Arc<File>, u64)> {
+    ) -> io::Result<(Arc<StoredFile>, u64)> {
         let old = self.writer.move_to(increment)?;
         if self.group.is_none() {
             self.selected = None;
         }
-        self.annotate(clock)?;
+        // The file is another one whatever comes: should this fail, the next record tries it again.
+        self.annotated_us = 0;
+        let _ = self.annotate(clock);
         Ok(old)
     }
 

@@ -17,10 +17,12 @@ use super::lock::DirectoryLock;
 use super::recent::Recent;
 use super::rewrite::Rewriting;
 use super::ring::Ring;
+use super::storage::Storage;
+use super::wakeup::Wakeup;
 use crate::clock::{BootTime, Clock};
 use crate::keyspace::prefetch::prefetch;
 use crate::keyspace::{Hashed, KeyChange, KeyState, Recorder};
-use crate::sync::{Condvar, Mutex};
+use crate::sync::Mutex;
 
 /// A promise reaches so far beyond the grant that asked for it. The next one is written when less
 /// than [`MARGIN_US`] of it is left: with locks of one length, every 6 s.
@@ -39,12 +41,11 @@ pub struct Keeper {
     pub(super) horizon: Mutex<Horizon>,
     pub(super) rewriting: Rewriting,
     pub(super) marks: Marks,
-    pub(super) bell: Bell,
+    pub(super) storage: Storage,
+    pub(super) wakeup: Arc<Wakeup>,
     /// Held by whoever syncs, so that a rewrite does not take the file away meanwhile.
     pub(super) syncing: Mutex<()>,
     pub(super) waiters: Mutex<Vec<Waker>>,
-    /// What the disk did last. Held by whoever says that it fails, or does not any more.
-    pub(super) failure: Mutex<String>,
     /// Locked for as long as this server runs.
     pub(super) _lock: DirectoryLock,
 }
@@ -68,33 +69,14 @@ pub(super) struct Marks {
     pub(super) loading_until_us: AtomicU64,
     /// The longest lock that a promise is made for, in microseconds.
     pub(super) guard_max_us: AtomicU64,
-    /// How often the disk has begun to fail, for it has no space or cannot be written to, and how
-    /// often that has ended: it fails while this is odd.
-    pub(super) failure_turns: AtomicU64,
     /// Changes that could not be appended.
     pub(super) lost: AtomicU64,
     /// Those of them that were not removals alone.
     pub(super) lost_grants: AtomicU64,
-    /// Syncs of the journal that failed. The system may have dropped what they were to write, and
-    /// says so once: the next sync would succeed without it.
-    pub(super) failed_syncs: AtomicU64,
     /// Grants that no promise covers.
     pub(super) unguarded: AtomicU64,
     pub(super) journal_syncs: AtomicU64,
     pub(super) horizon_syncs: AtomicU64,
-}
-
-/// Wakes the thread.
-#[derive(Default)]
-pub(super) struct Bell {
-    state: Mutex<BellState>,
-    rung: Condvar,
-}
-
-#[derive(Default)]
-struct BellState {
-    is_rung: bool,
-    is_stopping: bool,
 }
 
 /// Changes that are appended as one when it is dropped.
@@ -152,9 +134,8 @@ impl Keeper {
     /// another thread, and one sync is enough for all that have run before. Tells whether the ticket is
     /// reached; if not, the disk fails, and `waker` is woken when it does not any more.
     pub fn sync_for(&self, ticket: Ticket, waker: &Waker) -> bool {
-        if let Err(error) = self.sync() {
-            self.fail(&error);
-        }
+        // What has failed is noted; whoever waits goes on when the disk does.
+        let _ = self.sync();
         self.poll(ticket, waker)
     }
 
@@ -193,13 +174,12 @@ impl Keeper {
     /// grant.
     #[inline]
     pub fn failing_since(&self) -> Option<u64> {
-        let turn = self.marks.failure_turns.load(Ordering::SeqCst);
-        (turn % 2 == 1).then_some(turn)
+        self.storage.health.failing_since()
     }
 
     /// What it does instead.
     pub fn failure(&self) -> String {
-        self.failure.lock().clone()
+        self.storage.health.reason()
     }
 
     /// How many changes could not be appended that a restart must not forget. Removals are none: a
@@ -231,7 +211,7 @@ impl Keeper {
             || journal.writer.wants_attention()
             || self.rewriting.is_due(journal.writer.length())
         {
-            self.bell.ring();
+            self.wakeup.notify();
         }
     }
 
@@ -241,23 +221,7 @@ impl Keeper {
         if kind == Kind::Grant {
             self.marks.lost_grants.fetch_add(1, Ordering::SeqCst);
         }
-        self.fail(error);
-    }
-
-    /// Notes that the disk does not do what it should. The thread tries it once a second then, and
-    /// wakes whoever waits.
-    pub(super) fn fail(&self, error: &io::Error) {
-        let mut failure = self.failure.lock();
-        *failure = error.to_string();
-        if !self.is_failing() {
-            self.marks.failure_turns.fetch_add(1, Ordering::SeqCst);
-            tracing::warn!(
-                "cannot write to {}: {error}; locks are refused until it is possible again, \
-                 releases and reads go on",
-                self.directory.display()
-            );
-            self.bell.ring();
-        }
+        self.storage.health.after_loss(error);
     }
 
     /// A key has this deadline now: is it promised to be kept?
@@ -294,7 +258,7 @@ impl Keeper {
         };
         if wanted_us > self.marks.renew_us.load(Ordering::SeqCst) {
             self.marks.wanted_us.fetch_max(wanted_us, Ordering::SeqCst);
-            self.bell.ring();
+            self.wakeup.notify();
         }
     }
 
@@ -360,37 +324,5 @@ impl Recorder for Arc<Keeper> {
         self.rewriting.spoil();
         let result = journal.append_swap(first, second);
         self.appended(&mut journal, Kind::Grant, result);
-    }
-}
-
-impl Bell {
-    pub(super) fn ring(&self) {
-        let mut state = self.state.lock();
-        if !state.is_rung {
-            state.is_rung = true;
-            self.rung.notify_one();
-        }
-    }
-
-    pub(super) fn stop(&self) {
-        self.state.lock().is_stopping = true;
-        self.rung.notify_one();
-    }
-
-    /// Sleeps until it is rung, or for `rest`; tells whether there is more to come.
-    pub(super) fn wait(&self, rest: Option<std::time::Duration>) -> bool {
-        let mut state = self.state.lock();
-        while !state.is_rung && !state.is_stopping {
-            match rest {
-                None => self.rung.wait(&mut state),
-                Some(rest) => {
-                    if self.rung.wait_for(&mut state, rest).timed_out() {
-                        break;
-                    }
-                }
-            }
-        }
-        state.is_rung = false;
-        !state.is_stopping
     }
 }

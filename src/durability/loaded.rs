@@ -8,7 +8,7 @@ use super::Mode;
 use super::dump::DumpCounts;
 use super::increment::{Ahead, Increment};
 use super::journal::Journal;
-use super::keeper::{Bell, Keeper, Marks};
+use super::keeper::{Keeper, Marks};
 use super::manifest::Part;
 use super::restore::Store;
 use super::rewrite::Rewriting;
@@ -49,7 +49,8 @@ impl Loaded<'_> {
             move |error: io::Error| RestoreError::system(what, directory, &error)
         };
         let boot_id = Arc::clone(&self.boot_id);
-        let journal = Increment::open(directory, &self.last, self.ended.length, Ahead::of(mode))
+        let (storage, length) = (self.store.storage, self.ended.length);
+        let journal = Increment::open(&storage, directory, &self.last, length, Ahead::of(mode))
             .and_then(|increment| Journal::start(directory, increment, boot_id, &clock))
             .map_err(denied("take space for the journal in"))?;
         let keeper = Keeper {
@@ -60,10 +61,10 @@ impl Loaded<'_> {
             horizon: Mutex::new(self.store.horizon),
             rewriting: Rewriting::new(self.store.manifest, stem, self.ended.others_bytes),
             marks: Marks::default(),
-            bell: Bell::default(),
+            storage,
+            wakeup: self.store.wakeup,
             syncing: Mutex::default(),
             waiters: Mutex::default(),
-            failure: Mutex::default(),
             _lock: self.store.lock,
             boot_id: self.boot_id,
             directory: directory.clone(),

@@ -14,8 +14,11 @@ use std::ffi::{OsStr, OsString};
 use std::io::{self, ErrorKind, Write as _};
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::disk::{self, File};
+use super::health::Health;
+use super::storage::Storage;
 use crate::config::quoted;
 use crate::error::{JournalError, MANIFEST_LINE_BYTES_MAX, ManifestError, ManifestFault};
 use crate::words;
@@ -175,13 +178,31 @@ impl Manifest {
     /// # Errors
     /// What the system says.
     pub fn write(&self, directory: &Path, stem: &str) -> Result<(), JournalError> {
+        // A tool has nothing to refuse: it ends with the error.
+        let health = Health::new(directory, Arc::default());
+        self.store(&Storage::new(Arc::new(health)), directory, stem)
+    }
+
+    /// The same for a server, which goes on after an error: either manifest may be there then.
+    pub(super) fn store(
+        &self,
+        storage: &Storage,
+        directory: &Path,
+        stem: &str,
+    ) -> Result<(), JournalError> {
         let path = directory.join(file_name(stem));
         let temporary = directory.join(temporary_name(stem));
-        let written = write_synced(&temporary, &self.text());
+        let written = storage.create(&temporary).and_then(|mut file| {
+            file.write_all(&self.text())?;
+            file.sync_all()
+        });
         written.map_err(|error| JournalError::system("write", &temporary, &error))?;
-        disk::rename(&temporary, &path)
+        storage
+            .rename(&temporary, &path)
             .map_err(|error| JournalError::system("replace", &path, &error))?;
-        sync_directory(directory).map_err(|error| JournalError::system("sync", directory, &error))
+        storage
+            .sync(directory)
+            .map_err(|error| JournalError::system("sync", directory, &error))
     }
 
     /// The file with all keys of one moment.
@@ -239,6 +260,11 @@ impl Manifest {
         Part { name, number }
     }
 
+    /// Lists a file as one that is not needed. No other one gets its number.
+    pub(super) fn add_history(&mut self, part: Part) {
+        self.history.push(part);
+    }
+
     /// Takes the history from the list; the caller removes the files once the list is written.
     pub fn take_history(&mut self) -> Vec<Part> {
         std::mem::take(&mut self.history)
@@ -271,12 +297,6 @@ impl Part {
 /// What the system says.
 pub fn sync_directory(directory: &Path) -> io::Result<()> {
     File::open(directory)?.sync_all()
-}
-
-fn write_synced(path: &Path, text: &[u8]) -> io::Result<()> {
-    let mut file = File::create(path)?;
-    file.write_all(text)?;
-    file.sync_all()
 }
 
 /// The name of a file that is in the directory itself.

@@ -15,6 +15,7 @@ mod disk;
 mod dump;
 pub mod file;
 mod frames;
+mod health;
 mod horizon;
 mod increment;
 mod journal;
@@ -35,10 +36,14 @@ mod rewrite;
 mod ring;
 mod serve;
 mod status;
+mod storage;
 mod tail;
+#[cfg(test)]
+mod tests;
 pub mod transactions;
 mod upgrade;
 mod wait;
+mod wakeup;
 pub mod window;
 mod writer;
 

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::disk::{self, File, OpenOptions};
 use super::dump::{self, Dump, DumpCounts};
 use super::file::{AppendOnlyFile, Entry};
+use super::health::Health;
 use super::horizon::{Found, Horizon};
 use super::left;
 use super::loaded::Loaded;
@@ -16,9 +17,11 @@ use super::manifest::{self, Manifest, Part};
 use super::reader::Ending;
 use super::replay::{Apply, Replay};
 use super::rewrite::TEMPORARY;
+use super::storage::Storage;
 use super::tail;
 use super::upgrade;
 use super::wait::{Case, Ended};
+use super::wakeup::Wakeup;
 use super::window::Window;
 use crate::clock::{self, Clock};
 use crate::config::Durability;
@@ -29,6 +32,8 @@ use crate::keyspace::Keyspace;
 pub struct Store<'a> {
     pub(super) settings: &'a Durability,
     pub(super) lock: DirectoryLock,
+    pub(super) storage: Storage,
+    pub(super) wakeup: Arc<Wakeup>,
     pub(super) manifest: Manifest,
     pub(super) horizon: Horizon,
     pub(super) found: Found,
@@ -54,11 +59,16 @@ impl<'a> Store<'a> {
         })?;
         remove_unfinished(directory, &settings.stem).map_err(denied("tidy up"))?;
         let manifest = upgrade::manifest(directory, &settings.stem)?;
-        let (horizon, found) = Horizon::open(directory).map_err(denied("open the horizon in"))?;
+        let wakeup = Arc::default();
+        let storage = Storage::new(Arc::new(Health::new(directory, Arc::clone(&wakeup))));
+        let (horizon, found) =
+            Horizon::open(&storage, directory).map_err(denied("open the horizon in"))?;
         Ok(Store {
             manifest,
             settings,
             lock,
+            storage,
+            wakeup,
             horizon,
             found,
         })
@@ -233,7 +243,7 @@ impl<'a> Store<'a> {
         let Durability {
             directory, stem, ..
         } = self.settings;
-        let written = self.manifest.write(directory, stem);
+        let written = self.manifest.store(&self.storage, directory, stem);
         written.map_err(|fault| RestoreError::Files {
             directory: directory.clone(),
             fault,

@@ -8,11 +8,10 @@ use std::io::{self, BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 
-use super::disk::{self, File};
 use super::increment::{Ahead, Increment};
 use super::journal::annotation;
 use super::keeper::Keeper;
-use super::manifest::{BaseFormat, Manifest};
+use super::manifest::{BaseFormat, Manifest, file_name};
 use super::record::{bound_of_set, encode_behind};
 use crate::clock::WallOffset;
 use crate::error::JournalError;
@@ -39,8 +38,6 @@ pub(super) struct Rewriting {
     percentage: AtomicU64,
     min_bytes: AtomicU64,
     is_spoiled: AtomicBool,
-    lost_before: AtomicU64,
-    mended_syncs: AtomicU64,
     rewrites: AtomicU64,
     failures: AtomicU64,
     started_us: AtomicU64,
@@ -63,8 +60,6 @@ impl Rewriting {
             percentage: AtomicU64::new(0),
             min_bytes: AtomicU64::new(0),
             is_spoiled: AtomicBool::new(false),
-            lost_before: AtomicU64::new(0),
-            mended_syncs: AtomicU64::new(0),
             rewrites: AtomicU64::new(0),
             failures: AtomicU64::new(0),
             started_us: AtomicU64::new(0),
@@ -122,10 +117,13 @@ impl Rewriting {
         self.state.store(IDLE, Ordering::SeqCst);
     }
 
-    /// The files that count.
+    /// The files that a start reads, the manifest among them.
     pub(super) fn paths(&self, directory: &Path) -> Vec<PathBuf> {
         let manifest = self.manifest.lock();
-        manifest.parts().map(|part| part.path(directory)).collect()
+        let parts = manifest.parts().map(|part| part.path(directory));
+        parts
+            .chain([directory.join(file_name(&self.stem))])
+            .collect()
     }
 
     /// The snapshot that is being written cannot be used.
@@ -133,14 +131,9 @@ impl Rewriting {
         self.is_spoiled.store(true, Ordering::SeqCst);
     }
 
-    /// What so many failed syncs were to write is on the disk all the same.
-    pub(super) fn mended_syncs(&self) -> u64 {
-        self.mended_syncs.load(Ordering::SeqCst)
-    }
-
-    /// Of so many lost changes the files know all the same.
-    pub(super) fn lost_before(&self) -> u64 {
-        self.lost_before.load(Ordering::SeqCst)
+    /// How many rewrites have failed since the last one that did not.
+    pub(super) fn failures_in_a_row(&self) -> u32 {
+        u32::try_from(self.failures.load(Ordering::Relaxed)).unwrap_or(u32::MAX)
     }
 }
 
@@ -169,8 +162,6 @@ impl Keeper {
     /// Writes the journal anew. `still` holds off whoever has the keyspace alone, for as long as
     /// what it returns lives: a snapshot has all of a script or nothing.
     pub fn rewrite<G>(&self, keyspace: &Keyspace, still: impl Fn() -> G) {
-        let lost = self.marks.lost.load(Ordering::SeqCst);
-        let failed_syncs = self.marks.failed_syncs.load(Ordering::SeqCst);
         let rewriting = &self.rewriting;
         let started_us = self.clock.now().micros();
         rewriting.started_us.store(started_us, Ordering::Relaxed);
@@ -185,9 +176,8 @@ impl Keeper {
             journal.writer.length()
         };
         match written {
-            Ok(()) => {
-                rewriting.lost_before.store(lost, Ordering::SeqCst);
-                rewriting.mended_syncs.store(failed_syncs, Ordering::SeqCst);
+            Ok(doubts) => {
+                self.storage.health.mend(doubts);
                 rewriting.rewrites.fetch_add(1, Ordering::Relaxed);
                 rewriting.failures.store(0, Ordering::Relaxed);
                 rewriting.plan(0);
@@ -199,53 +189,71 @@ impl Keeper {
                 rewriting.give_up(length);
             }
         }
-        self.bell.ring();
+        self.wakeup.notify();
     }
 
+    /// Returns how many doubts about the disk there were before the keys were written.
     fn try_rewrite<G>(
         &self,
         keyspace: &Keyspace,
         still: &impl Fn() -> G,
-    ) -> Result<(), JournalError> {
-        let stem = &self.rewriting.stem;
+    ) -> Result<u64, JournalError> {
         let failed = |what, error: &io::Error| JournalError::system(what, &self.directory, error);
         for _ in 0..TRIES {
             let first_kept = self.begin_increment()?;
+            let doubts = self.storage.health.doubts();
             let temporary = self
                 .directory
                 .join(format!("{TEMPORARY}{}.aof", std::process::id()));
             let written = self.write_base(&temporary, keyspace, still);
             if !matches!(written, Ok(Some(_))) {
                 // A full disk needs the space.
-                let _ = disk::remove_file(&temporary);
+                self.storage.discard(&temporary);
             }
             let written = written.map_err(|error| failed("write a base file in", &error))?;
             let Some(bytes) = written else {
                 continue;
             };
-            let mut manifest = self.rewriting.manifest.lock();
-            let mut next = manifest.clone();
-            let base = next.replace_base(stem, BaseFormat::Aof, first_kept);
-            disk::rename(&temporary, base.path(&self.directory))
-                .map_err(|error| failed("name a base file in", &error))?;
-            next.write(&self.directory, stem)?;
-            for part in next.take_history() {
-                // What stays is listed as history and goes at the next start.
-                let _ = disk::remove_file(part.path(&self.directory));
-            }
-            *manifest = next;
+            self.replace_base(&temporary, first_kept)?;
             self.rewriting.others_bytes.store(bytes, Ordering::Relaxed);
             let length = self.journal.lock().writer.length();
             self.rewriting
                 .base_bytes
                 .store(bytes + length, Ordering::Relaxed);
-            return Ok(());
+            return Ok(doubts);
         }
         let error = io::Error::other("databases are swapped all the time");
         Err(failed("take a snapshot for", &error))
     }
 
-    /// Lets a new file take the changes from now on; tells its number.
+    /// Puts the base that was written to `temporary` in the place of all files before the increment
+    /// `first_kept`.
+    fn replace_base(&self, temporary: &Path, first_kept: u64) -> Result<(), JournalError> {
+        let failed =
+            |error: &io::Error| JournalError::system("name a base file in", &self.directory, error);
+        let stem = &self.rewriting.stem;
+        let mut manifest = self.rewriting.manifest.lock();
+        let mut next = manifest.clone();
+        let base = next.replace_base(stem, BaseFormat::Aof, first_kept);
+        self.storage
+            .rename(temporary, &base.path(&self.directory))
+            .map_err(|error| failed(&error))?;
+        if let Err(fault) = next.store(&self.storage, &self.directory, stem) {
+            // Either manifest may be there. No other base may take the name that the new one has.
+            manifest.add_history(base);
+            return Err(fault);
+        }
+        for part in next.take_history() {
+            self.storage.discard(&part.path(&self.directory));
+        }
+        *manifest = next;
+        Ok(())
+    }
+
+    /// Lets a new file take the changes from now on; returns its number.
+    ///
+    /// Whatever fails once the journal has moved is noted and leaves doubt, and the rewrite goes on: it
+    /// is what ends the doubt, for nothing of the old file counts once there is a base.
     fn begin_increment(&self) -> Result<u64, JournalError> {
         let failed =
             |error: &io::Error| JournalError::system("begin a new file in", &self.directory, error);
@@ -254,10 +262,11 @@ impl Keeper {
         let mut next = manifest.clone();
         let part = next.add_increment(stem);
         let ahead = Ahead::of(self.mode);
-        let increment =
-            Increment::open(&self.directory, &part, 0, ahead).map_err(|error| failed(&error))?;
-        next.write(&self.directory, stem)?;
+        let increment = Increment::open(&self.storage, &self.directory, &part, 0, ahead)
+            .map_err(|error| failed(&error))?;
+        next.store(&self.storage, &self.directory, stem)?;
         *manifest = next;
+        // Whoever waits for a sync of what the old file has will see the new one synced alone.
         let _syncing = self.syncing.lock();
         let moved = {
             let mut journal = self.journal.lock();
@@ -270,9 +279,10 @@ impl Keeper {
             .others_bytes
             .fetch_add(length, Ordering::Relaxed);
         // The space that no record has taken is given back.
-        old.set_len(length).map_err(|error| failed(&error))?;
-        // Whoever waits for a sync will see the new file synced alone.
-        old.sync_data().map_err(|error| failed(&error))?;
+        let ended = old.set_len(length).and_then(|()| old.sync_data());
+        if let Err(error) = ended {
+            tracing::warn!("cannot sync the file that is left behind: {error}");
+        }
         Ok(part.number)
     }
 
@@ -284,7 +294,7 @@ impl Keeper {
         keyspace: &Keyspace,
         still: &impl Fn() -> G,
     ) -> io::Result<Option<u64>> {
-        let mut base = BufWriter::with_capacity(256 * 1024, File::create(path)?);
+        let mut base = BufWriter::with_capacity(256 * 1024, self.storage.create(path)?);
         let (now, unix_us) = self.clock.boot_and_unix_micros();
         let offset = WallOffset::between(now, unix_us);
         let line = annotation(&self.boot_id, now, unix_us);
@@ -320,7 +330,7 @@ impl Keeper {
     /// BGREWRITEAOF; tells whether one runs already.
     pub fn ask_for_rewrite(&self) -> bool {
         let is_running = self.rewriting.ask();
-        self.bell.ring();
+        self.wakeup.notify();
         is_running
     }
 

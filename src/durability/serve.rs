@@ -8,35 +8,47 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::Mode;
-use super::disk::{self, File};
+use super::disk;
+use super::health::Recovery;
 use super::horizon::Promise;
 use super::keeper::{AHEAD_US, Keeper};
 use crate::clock::Stopwatch;
 
 /// How often a failing disk is tried, and how long `everysec` waits with a sync.
 const SECOND: Duration = Duration::from_secs(1);
+/// The longest time between two rewrites that a failing disk is tried with, in seconds. It begins
+/// with one and doubles with each rewrite that fails.
+const RETRY_S_MAX: u64 = 32;
 
 impl Keeper {
     /// Works until [`Keeper::stop`]. `start_rewrite` lets another thread call
     /// [`Keeper::rewrite`]; it tells whether there is one.
     pub fn serve(&self, mut start_rewrite: impl FnMut() -> bool) {
         let mut since_sync = Stopwatch::start();
+        let mut since_rewrite = Stopwatch::start();
         let mut rest = None;
-        while self.bell.wait(rest) {
+        while self.wakeup.wait(rest) {
             let is_sync_due = self.mode == Mode::Always
                 || self.is_sync_wanted()
                 || self.mode == Mode::EverySec && since_sync.elapsed() >= SECOND;
-            match self.work(is_sync_due) {
-                Ok(()) => self.recover(),
-                Err(error) => self.fail(&error),
+            let is_done = self.work(is_sync_due).is_ok();
+            if is_done && self.storage.health.recover() == Recovery::NeedsRewrite {
+                let failures = self.rewriting.failures_in_a_row();
+                let retry_s = 1_u64.checked_shl(failures).unwrap_or(RETRY_S_MAX);
+                if failures == 0 || since_rewrite.elapsed().as_secs() >= retry_s.min(RETRY_S_MAX) {
+                    self.rewriting.ask();
+                }
             }
             self.wake_waiters();
             if is_sync_due {
                 since_sync = Stopwatch::start();
             }
             let length = self.journal.lock().writer.length();
-            if self.rewriting.is_due(length) && self.rewriting.begin() && !start_rewrite() {
-                self.rewriting.give_up(length);
+            if self.rewriting.is_due(length) && self.rewriting.begin() {
+                since_rewrite = Stopwatch::start();
+                if !start_rewrite() {
+                    self.rewriting.give_up(length);
+                }
             }
             rest = if self.is_failing() {
                 Some(SECOND)
@@ -49,9 +61,10 @@ impl Keeper {
 
     /// Lets [`Keeper::serve`] return.
     pub fn stop(&self) {
-        self.bell.stop();
+        self.wakeup.stop();
     }
 
+    /// One round of work. What has failed is noted, and tried again in the next one.
     fn work(&self, is_sync_due: bool) -> io::Result<()> {
         // A disk without space for more still takes what is to be synced and promised: releases
         // and reads wait for that.
@@ -66,7 +79,11 @@ impl Keeper {
         };
         let is_drained = backlog.drain();
         let is_promised = self.promise();
-        let is_synced = if is_sync_due { self.sync() } else { Ok(()) };
+        let is_synced = if is_sync_due && self.storage.health.is_sound() {
+            self.sync()
+        } else {
+            Ok(())
+        };
         has_space.and(is_drained).and(is_promised).and(is_synced)
     }
 
@@ -74,22 +91,6 @@ impl Keeper {
         let marks = &self.marks;
         self.mode == Mode::EverySec
             && marks.appended.load(Ordering::SeqCst) > marks.synced.load(Ordering::SeqCst)
-    }
-
-    /// The disk does what it should again. What could not be appended is written with all else.
-    fn recover(&self) {
-        if self.is_failing() {
-            if self.marks.lost.load(Ordering::SeqCst) > self.rewriting.lost_before() {
-                self.rewriting.ask();
-                return;
-            }
-            let _failure = self.failure.lock();
-            self.marks.failure_turns.fetch_add(1, Ordering::SeqCst);
-            tracing::warn!(
-                "{} can be written to again, locks are granted as before",
-                self.directory.display()
-            );
-        }
     }
 
     fn get_space(&self) -> io::Result<()> {
@@ -145,8 +146,10 @@ impl Keeper {
         Ok(())
     }
 
-    /// Syncs what was appended so far. After a sync that failed none counts until the journal is
-    /// written anew.
+    /// Syncs what was appended so far.
+    ///
+    /// # Errors
+    /// The disk does not take it, or there is doubt about what it has taken before.
     pub(super) fn sync(&self) -> io::Result<()> {
         let _syncing = self.syncing.lock();
         let backlog = self.journal.lock().writer.backlog();
@@ -154,35 +157,39 @@ impl Keeper {
             return Ok(());
         }
         backlog.drain()?;
-        if self.marks.failed_syncs.load(Ordering::SeqCst) > self.rewriting.mended_syncs() {
-            self.rewriting.ask();
-            let text = "a sync has failed, and the journal is not written anew yet";
+        if !self.storage.health.is_sound() {
+            let text = "something has failed, and the journal is not rewritten yet";
             return Err(io::Error::other(text));
         }
-        if let Err(error) = backlog.sync() {
-            self.marks.failed_syncs.fetch_add(1, Ordering::SeqCst);
-            self.rewriting.ask();
-            return Err(error);
-        }
+        backlog.sync()?;
         self.marks.synced.store(backlog.head, Ordering::SeqCst);
         self.marks.journal_syncs.fetch_add(1, Ordering::Relaxed);
         Ok(())
     }
 
-    /// Syncs the files as they are, whoever wrote them.
+    /// Syncs all that a start would read, whoever wrote it: the files, the list of them, and the
+    /// directory that they are in.
     pub(super) fn sync_everything(&self) -> io::Result<()> {
         for path in self.rewriting.paths(&self.directory) {
-            File::open(path)?.sync_all()?;
+            self.storage.sync(&path)?;
         }
-        Ok(())
+        self.storage.sync(&self.directory)
     }
 
     /// Ends in peace: everything is on the disk, and says so.
     ///
     /// # Errors
-    /// The disk does not take it.
+    /// The disk does not take it, or there is doubt about what it has taken before. The files do not
+    /// say that they are whole then.
     pub fn close(&self) -> io::Result<()> {
-        self.journal.lock().close(&self.clock)?;
+        if !self.storage.health.is_sound() {
+            return Err(io::Error::other(self.storage.health.reason()));
+        }
+        let mut journal = self.journal.lock();
+        journal.writer.finish()?;
+        self.sync_everything()?;
+        journal.close(&self.clock)?;
+        drop(journal);
         if self.marks.loading_until_us.load(Ordering::SeqCst) > 0 {
             // The horizon may still say that the journal has lost its end.
             let until_us = self.marks.promised_us.load(Ordering::SeqCst);
@@ -190,54 +197,5 @@ impl Keeper {
         }
         // It is empty.
         disk::remove_file(self.directory.join(super::ring::NAME))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::sync::Arc;
-
-    use super::*;
-    use crate::clock::Clock;
-    use crate::config::Config;
-    use crate::durability::Store;
-    use crate::durability::reader::Request;
-    use crate::keyspace::{Change, Event, Expiry, Keyspace, Observer};
-
-    struct Deaf;
-
-    impl Observer for Deaf {
-        fn changed(&self, _: Change<'_>) {}
-    }
-
-    #[test]
-    fn after_a_failed_sync_none_counts_until_all_is_written_anew() {
-        let place = tempfile::tempdir().unwrap();
-        let words = ["--durability", "always", "--dir"].map(Into::into);
-        let words = [&words[..], &[place.path().into()]].concat();
-        let loaded = Config::load(&words, &mut std::io::empty()).unwrap();
-        let keyspace = Keyspace::new(1, Box::new(Deaf));
-        let clock = Arc::new(Clock::manual());
-        let mut apply = |_: usize, _: &Request<'_>| Ok(());
-        let store = Store::open(&loaded.config.settings.durability).unwrap();
-        let files = store.load(&keyspace, &clock, &mut apply).unwrap();
-        let keeper = files.start(Arc::clone(&clock)).unwrap();
-        keyspace.record_to(Box::new(Arc::clone(&keeper)));
-        let set = |key: &[u8]| {
-            let mut guard = keyspace.key(0, key, clock.now());
-            guard.set(b"token", Expiry::Never, Event::Set);
-        };
-        set(b"synced");
-        keeper.sync().unwrap();
-        set(b"dropped");
-        let ticket = keeper.ticket().unwrap();
-        keeper.marks.failed_syncs.fetch_add(1, Ordering::SeqCst);
-        assert!(keeper.sync().is_err() && keeper.sync().is_err());
-        assert!(!keeper.is_reached(ticket));
-        assert!(keeper.rewriting.is_due(0), "a rewrite was asked for");
-        assert!(keeper.rewriting.begin());
-        keeper.rewrite(&keyspace, || ());
-        keeper.sync().unwrap();
-        assert!(keeper.is_reached(ticket));
     }
 }

@@ -46,7 +46,7 @@ impl Keeper {
             return None;
         }
         self.marks.sync_wanted.fetch_max(appended, Ordering::SeqCst);
-        self.bell.ring();
+        self.wakeup.notify();
         Some(ticket)
     }
 

@@ -8,12 +8,12 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::disk::{File, FileExt};
 use super::frames::{self, HEAD_BYTES, Set};
 use super::increment::{Increment, RESERVE_BYTES, Shortage};
 use super::recent::Recent;
 use super::record::{Encoder, bound_of_set, encode_behind};
 use super::ring::{RING_BYTES, Ring};
+use super::storage::StoredFile;
 
 /// After so many bytes the keeper's thread is asked to take out of the ring what is older than these.
 const ATTENTION_BYTES: u64 = RING_BYTES / 4;
@@ -138,7 +138,7 @@ impl Writer {
     }
 
     /// Notes that the file has been given space up to `allocated`.
-    pub(super) fn note_allocated(&mut self, file: &Arc<File>, allocated: u64) {
+    pub(super) fn note_allocated(&mut self, file: &Arc<StoredFile>, allocated: u64) {
         self.increment.note_allocated(file, allocated);
     }
 
@@ -148,7 +148,7 @@ impl Writer {
     ///
     /// # Errors
     /// The old file does not take what the ring has.
-    pub(super) fn move_to(&mut self, increment: Increment) -> io::Result<(Arc<File>, u64)> {
+    pub(super) fn move_to(&mut self, increment: Increment) -> io::Result<(Arc<StoredFile>, u64)> {
         self.backlog().drain()?;
         let length = std::mem::replace(&mut self.length, increment.length);
         let old = std::mem::replace(&mut self.increment, increment);
@@ -163,13 +163,21 @@ impl Writer {
         self.fixed = self.head;
     }
 
-    /// Has the file end with the last record, and syncs it.
+    /// Has the file end with the last record.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub(super) fn finish(&mut self) -> io::Result<()> {
+        self.backlog().drain()?;
+        self.increment.file.set_len(self.length)
+    }
+
+    /// The same, and syncs the file.
     ///
     /// # Errors
     /// What the system says.
     pub(super) fn close(&mut self) -> io::Result<()> {
-        self.backlog().drain()?;
-        self.increment.file.set_len(self.length)?;
+        self.finish()?;
         self.increment.file.sync_all()
     }
 
@@ -298,7 +306,7 @@ impl Writer {
 /// Records on their way from the ring to the file.
 pub(super) struct Backlog {
     ring: Arc<Ring>,
-    file: Arc<File>,
+    file: Arc<StoredFile>,
     pub(super) head: u64,
 }
 
