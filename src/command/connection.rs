@@ -9,6 +9,9 @@ use crate::resp::Protocol;
 use crate::resp::reply::Reply;
 use crate::session::Replies;
 
+/// The name of the only user.
+const USER: &[u8] = b"default";
+
 /// Replies `PONG`, or the message; a subscriber in RESP2 gets an array.
 ///
 /// `PING [message]`
@@ -75,17 +78,23 @@ pub fn select(ctx: &mut Context<'_>, args: &[&[u8]]) -> CommandResult {
 pub fn auth(ctx: &mut Context<'_>, args: &[&[u8]]) -> CommandResult {
     match args[1..] {
         [_] if !ctx.instance.config.settings.has_password() => Err(CommandError::NoPassword),
-        [password] => authenticate(ctx, b"default", password),
+        [password] => authenticate(ctx, USER, password),
         [user, password] => authenticate(ctx, user, password),
         _ => Err(CommandError::Syntax),
     }
     .map(|()| Reply::OK.into())
 }
 
+/// Replies the user of this connection: the only one.
+///
+/// `ACL WHOAMI`
+pub fn whoami(_ctx: &mut Context<'_>, _args: &[&[u8]]) -> CommandResult {
+    Ok(Reply::bulk(USER).into())
+}
+
 fn authenticate(ctx: &mut Context<'_>, user: &[u8], password: &[u8]) -> Result<(), CommandError> {
     let expected = ctx.instance.config.settings.requirepass();
-    let is_right =
-        user == b"default" && expected.is_none_or(|expected| is_same(&expected, password));
+    let is_right = user == USER && expected.is_none_or(|expected| is_same(&expected, password));
     if !is_right {
         return Err(CommandError::WrongPassword);
     }

@@ -1,5 +1,5 @@
-//! Replication, clusters and what is kept on disk: there is none of it, and every command that asks
-//! for it is told so in the words of a Redis that has none either.
+//! Replication, clusters, modules and what is kept on disk: there is none of it, and every command
+//! that asks for it is told so in the words of a Redis that has none either.
 
 use crate::clock::BootTime;
 use crate::command::{Blocked, Caller, CommandResult, Context, Outcome, Sync, args};
@@ -100,6 +100,13 @@ pub fn replicaof(_ctx: &mut Context<'_>, args: &[&[u8]]) -> CommandResult {
     let port = args::parse_integer(args[2]).filter(|port| (0..=65_535).contains(port));
     port.ok_or(CommandError::PrimaryPort)?;
     Err(CommandError::NoReplication)
+}
+
+/// Replies the loaded modules: none.
+///
+/// `MODULE LIST`
+pub fn module_list(_ctx: &mut Context<'_>, _args: &[&[u8]]) -> CommandResult {
+    Ok(Reply::Array(Vec::new()).into())
 }
 
 /// Refused, as it belongs to Redis Cluster.

@@ -235,7 +235,10 @@ pub enum CommandError {
     #[error("ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR")]
     UnblockReason,
     /// CLIENT TRACKING, which would promise messages that do not come.
-    #[error("ERR CLIENT TRACKING is not supported by this server")]
+    #[error(
+        "ERR CLIENT TRACKING is not supported by this server (switch off the client-side cache \
+         of your client)"
+    )]
     NoTracking,
     /// CLIENT CACHING while nothing is tracked.
     #[error(

@@ -1,10 +1,11 @@
-//! Rows of DEBUG, of what belongs to replication, clusters and the disk, and of LOLWUT.
+//! Rows of DEBUG, of what belongs to replication, clusters, modules, users and the disk, and of
+//! LOLWUT.
 //!
 //! Facts only: what a command does is written beside its function.
 
-use crate::command::{debug, lolwut, replication};
+use crate::command::{connection, debug, lolwut, replication, server};
 
-use super::row::{at_least, exactly, row};
+use super::row::{at_least, container, exactly, row};
 use super::{Categories, Flags, Origin, Row};
 
 /// The rows of the group `server`.
@@ -62,6 +63,12 @@ pub(super) const SERVER_ROWS: &[Row] = &[
         .summary("Returns the Unix time of the start, as there is no save.")
         .tips(&["nondeterministic_output"])
         .run(replication::lastsave),
+    container("module", MODULE_SUBCOMMANDS)
+        .since(Origin::Redis("4.0.0"))
+        .summary("Tells of modules, of which there are none."),
+    container("acl", ACL_SUBCOMMANDS)
+        .since(Origin::Redis("6.0.0"))
+        .summary("Tells of users, of which there is one."),
     row("lolwut", at_least(1))
         .flags(&[Flags::READONLY, Flags::FAST])
         .since(Origin::Redis("5.0.0"))
@@ -69,6 +76,37 @@ pub(super) const SERVER_ROWS: &[Row] = &[
         .syntax("[VERSION version]")
         .summary("Draws a picture and tells the version.")
         .run(lolwut::lolwut),
+];
+
+const MODULE_SUBCOMMANDS: &[Row] = &[
+    row("module|list", exactly(2))
+        .flags(&[Flags::ADMIN, Flags::NOSCRIPT])
+        .since(Origin::Redis("4.0.0"))
+        .complexity("O(1)")
+        .tips(&["nondeterministic_output_order"])
+        .summary("Returns the loaded modules: none.")
+        .run(replication::module_list),
+    row("module|help", exactly(2))
+        .flags(&[Flags::LOADING, Flags::STALE])
+        .since(Origin::Redis("5.0.0"))
+        .complexity("O(1)")
+        .summary("Lists the subcommands, each with a sentence.")
+        .run(server::help),
+];
+
+const ACL_SUBCOMMANDS: &[Row] = &[
+    row("acl|whoami", exactly(2))
+        .flags(&[Flags::NOSCRIPT, Flags::LOADING, Flags::STALE])
+        .since(Origin::Redis("6.0.0"))
+        .complexity("O(1)")
+        .summary("Returns the name of this connection's user.")
+        .run(connection::whoami),
+    row("acl|help", exactly(2))
+        .flags(&[Flags::LOADING, Flags::STALE])
+        .since(Origin::Redis("6.0.0"))
+        .complexity("O(1)")
+        .summary("Lists the subcommands, each with a sentence.")
+        .run(server::help),
 ];
 
 /// The rows of the group `cluster`.

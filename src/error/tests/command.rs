@@ -108,7 +108,8 @@ fn every_command_error_has_its_line() {
         ),
         (
             CommandError::NoTracking,
-            "ERR CLIENT TRACKING is not supported by this server",
+            "ERR CLIENT TRACKING is not supported by this server (switch off the client-side cache \
+             of your client)",
         ),
         (
             CommandError::CachingWithoutTracking,
