@@ -56,7 +56,8 @@
 //! connection, [`gate`] decides who may touch the keyspace, [`pubsub`], [`watch`] and [`client`]
 //! reach other connections, [`config`] reads redis.conf, [`error`] holds the texts of errors,
 //! [`stats`], [`rates`], [`histogram`], [`slowlog`], [`latency`], [`monitor`] and [`info`] count and tell,
-//! [`contention`] knows who was refused a lock, [`pause`] holds clients back,
+//! [`contention`] knows who was refused a lock, [`pause`] holds clients back, [`receipt`] says what
+//! must be on the disk before a reply leaves,
 //! [`fault`] makes trouble on demand. [`cli`] and [`program`] are the program,
 //! [`mod@bench`] its load generator, [`torture`] its check of mutual exclusion under faults.
 
@@ -87,6 +88,7 @@ pub mod pubsub;
 pub mod rates;
 #[cfg(test)]
 mod real_redis;
+pub mod receipt;
 pub mod resp;
 pub mod script;
 pub mod server;

@@ -45,7 +45,7 @@ impl Monitors {
     /// Shows a line to all; who lets more pile up than `limit` allows is disconnected.
     pub fn show(&self, line: &[u8], limit: OutputLimit) {
         for client in self.clients.read().iter() {
-            client.send(limit, |out| out.extend_from_slice(line));
+            client.show(limit, |out| out.extend_from_slice(line));
         }
     }
 }

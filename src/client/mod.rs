@@ -5,6 +5,7 @@
 
 mod address;
 mod label;
+pub mod mail;
 
 use std::fmt;
 use std::sync::Arc;
@@ -23,6 +24,7 @@ use crate::resp::Protocol;
 
 pub use address::Address;
 pub use label::{line, set_library, set_name};
+use mail::Mail;
 
 /// The registry of an instance's connections, by id.
 pub type Clients = DashMap<u64, Arc<Client>, foldhash::fast::RandomState>;
@@ -137,13 +139,6 @@ impl Block {
 
 /// `last_command` of a client that has sent none, or one that does not exist.
 pub const NO_COMMAND: u16 = u16::MAX;
-
-/// Encoded bytes that answer no request.
-#[derive(Default)]
-struct Mail {
-    bytes: Vec<u8>,
-    backlog: Backlog,
-}
 
 /// How long a client's unsent output has been over its soft limit.
 #[derive(Default)]
@@ -292,50 +287,6 @@ impl Client {
     /// Changes what it calls itself.
     pub fn change_labels(&self, change: impl FnOnce(&mut Labels)) {
         change(self.labels.lock().get_or_insert_default());
-    }
-
-    /// Sends what `message` writes and answers no request. A client that lets more pile up than
-    /// `limit` allows is disconnected.
-    pub fn send(&self, limit: OutputLimit, message: impl FnOnce(&mut Vec<u8>)) {
-        if self.has(Mark::Silent) {
-            return;
-        }
-        let mut mailbox = self.mail.lock();
-        let mail = mailbox.get_or_insert_default();
-        message(&mut mail.bytes);
-        if mail.backlog.exceeds(mail.bytes.len(), limit) {
-            mail.bytes = Vec::new();
-            drop(mailbox);
-            self.close();
-            return;
-        }
-        drop(mailbox);
-        if !self.has_mail.swap(true, Ordering::SeqCst) {
-            self.waker.wake();
-        }
-    }
-
-    /// Moves what was sent to `out`.
-    pub fn take_mail(&self, out: &mut Vec<u8>) {
-        if !self.has_mail.swap(false, Ordering::SeqCst) {
-            return;
-        }
-        let mut mailbox = self.mail.lock();
-        let Some(mail) = mailbox.as_deref_mut() else {
-            return;
-        };
-        // Whoever sends waits for this lock: a whole mailbox changes hands without being copied.
-        if out.is_empty() {
-            *out = std::mem::take(&mut mail.bytes);
-        } else {
-            out.append(&mut mail.bytes);
-        }
-        mail.backlog = Backlog::default();
-    }
-
-    /// Whether something was sent and not yet taken.
-    pub fn has_mail(&self) -> bool {
-        self.has_mail.load(Ordering::SeqCst)
     }
 
     /// Ends the connection as soon as it can be.

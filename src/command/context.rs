@@ -6,6 +6,7 @@ use crate::clock::{BootTime, Laps};
 use crate::command::table::Row;
 use crate::command::tally::{Locks, StepCommand, Tally};
 use crate::contention::Refusal;
+use crate::durability::Keeper;
 use crate::histogram::Bucket;
 use crate::instance::Instance;
 use crate::keyspace::{Event, Foreseen, Hashed, Held, KeyGuard, Keyspace, Signature};
@@ -46,6 +47,8 @@ pub struct Context<'a> {
     /// The keys of requests that have arrived together.
     pub foreseen: Foreseen<'a>,
     is_latency_tracked: bool,
+    /// Who must know that keys were read, if anybody.
+    notes_reads: Option<&'a Keeper>,
     /// Shards that the caller has locked already: a native script's.
     held: Option<Held<'a>>,
     /// Whether a refusal of this batch has been told to LOCK.
@@ -119,6 +122,9 @@ impl<'a> Context<'a> {
             is_memory_full,
             monitoring,
             notable_ns: notable_ns(instance, monitoring),
+            notes_reads: keeper
+                .filter(|keeper| keeper.syncs_each_change())
+                .map(Arc::as_ref),
             is_latency_tracked: observation.is_latency_tracked(),
             instance,
             session,
@@ -287,7 +293,18 @@ impl<'a> Context<'a> {
 
     /// Adds what was counted so far to the statistics, before they are shown or set back.
     pub fn settle_counts(&mut self) {
+        self.note_reads();
         std::mem::take(&mut self.tally).flush(&self.instance.stats);
+    }
+
+    /// What was read may be in the journal and not yet on the disk.
+    #[inline]
+    fn note_reads(&self) {
+        if let Some(keeper) = self.notes_reads
+            && self.tally.has_read_keys()
+        {
+            keeper.note_read();
+        }
     }
 
     /// Counts an error that is answered.
@@ -340,6 +357,7 @@ fn notable_ns(instance: &Instance, monitoring: Monitoring) -> u64 {
 
 impl Drop for Context<'_> {
     fn drop(&mut self) {
+        self.note_reads();
         self.tally.flush(&self.instance.stats);
     }
 }

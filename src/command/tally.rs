@@ -5,7 +5,7 @@
 
 use smallvec::SmallVec;
 
-use crate::command::table::{self, Row};
+use crate::command::table::{self, Flags, Row};
 use crate::histogram::Bucket;
 use crate::stats::Stats;
 
@@ -121,6 +121,12 @@ impl Tally {
             });
             self.calls.len() - 1
         })
+    }
+
+    /// Whether one of the commands reads keys, or would have changed one.
+    pub(super) fn has_read_keys(&self) -> bool {
+        let of_row = |row: &Row| row.flags.has(Flags::READONLY) || row.flags.has(Flags::WRITE);
+        self.calls.iter().any(|calls| of_row(calls.row)) || self.steps.iter().any(|runs| *runs > 0)
     }
 
     /// Adds all of it to the counters.

@@ -1,7 +1,8 @@
 //! Who keeps what an instance grants: the journal, the horizon, and the replies that wait for them.
 //!
 //! Commands tell it of changes under the locks of their shards; one thread of its own
-//! ([`Keeper::serve`]) gets space, syncs and promises. A reply whose grant outruns the promise, or
+//! ([`Keeper::serve`]) gets space, syncs and promises. What the replies to a change depend on is
+//! noted on the [`receipt`] of the thread that makes it. A reply whose grant outruns the promise, or
 //! that must be on the disk first, waits for a [`Ticket`]; with `always` who waits syncs itself.
 
 use std::io;
@@ -22,6 +23,7 @@ use super::wakeup::Wakeup;
 use crate::clock::{BootTime, Clock};
 use crate::keyspace::prefetch::prefetch;
 use crate::keyspace::{Hashed, KeyChange, KeyState, Recorder};
+use crate::receipt;
 use crate::sync::Mutex;
 
 /// A promise reaches so far beyond the grant that asked for it. The next one is written when less
@@ -71,8 +73,6 @@ pub(super) struct Marks {
     pub(super) guard_max_us: AtomicU64,
     /// Changes that could not be appended.
     pub(super) lost: AtomicU64,
-    /// Those of them that were not removals alone.
-    pub(super) lost_grants: AtomicU64,
     /// Grants that no promise covers.
     pub(super) unguarded: AtomicU64,
     pub(super) journal_syncs: AtomicU64,
@@ -94,22 +94,22 @@ pub enum Ticket {
 }
 
 impl Keeper {
-    /// What the replies to everything that has run so far must wait for.
+    /// No promise comes to the disk while what this returns lives.
+    #[cfg(test)]
+    pub(crate) fn hold_horizon(&self) -> impl Drop + '_ {
+        self.horizon.lock()
+    }
+
+    /// Whether a change counts only when it is synced.
     #[inline]
-    pub fn ticket(&self) -> Option<Ticket> {
-        match self.mode {
-            Mode::Guard | Mode::EverySec => {
-                let wanted = self.marks.wanted_us.load(Ordering::SeqCst);
-                let promised = self.marks.promised_us.load(Ordering::SeqCst);
-                (wanted > promised).then_some(Ticket::Promised(wanted))
-            }
-            Mode::Always => {
-                let appended = self.marks.appended.load(Ordering::SeqCst);
-                let synced = self.marks.synced.load(Ordering::SeqCst);
-                (appended > synced).then_some(Ticket::Synced(appended))
-            }
-            Mode::None => None,
-        }
+    pub fn syncs_each_change(&self) -> bool {
+        self.mode == Mode::Always
+    }
+
+    /// Notes on the thread's receipt that it has read what the journal says so far. With `always`
+    /// nobody hears of what a crash of the machine would undo.
+    pub fn note_read(&self) {
+        receipt::note_settled(self.marks.appended.load(Ordering::SeqCst));
     }
 
     /// Whether what a ticket stands for has come to pass.
@@ -167,26 +167,12 @@ impl Keeper {
     /// Whether the disk does not do what it should.
     #[inline]
     pub fn is_failing(&self) -> bool {
-        self.failing_since().is_some()
-    }
-
-    /// Which failure this is. What has run between two calls that told the same was refused every
-    /// grant.
-    #[inline]
-    pub fn failing_since(&self) -> Option<u64> {
-        self.storage.health.failing_since()
+        self.storage.health.failing_since().is_some()
     }
 
     /// What it does instead.
     pub fn failure(&self) -> String {
         self.storage.health.reason()
-    }
-
-    /// How many changes could not be appended that a restart must not forget. Removals are none: a
-    /// lock of which the release is forgotten lives longer.
-    #[inline]
-    pub fn lost_grants(&self) -> u64 {
-        self.marks.lost_grants.load(Ordering::Relaxed)
     }
 
     /// `auto-aof-rewrite-percentage` and `auto-aof-rewrite-min-size`.
@@ -205,8 +191,18 @@ impl Keeper {
         self.marks
             .appended
             .store(journal.writer.head(), Ordering::Release);
-        let is_first =
-            self.mode == Mode::EverySec && before == self.marks.synced.load(Ordering::SeqCst);
+        let is_first = match self.mode {
+            Mode::EverySec => before == self.marks.synced.load(Ordering::SeqCst),
+            Mode::Always => {
+                let head = journal.writer.head();
+                match kind {
+                    Kind::Grant => receipt::note_grant(head),
+                    Kind::Removal => receipt::note_settled(head),
+                }
+                false
+            }
+            Mode::Guard | Mode::None => false,
+        };
         if is_first
             || journal.writer.wants_attention()
             || self.rewriting.is_due(journal.writer.length())
@@ -218,8 +214,9 @@ impl Keeper {
     #[cold]
     fn lose(&self, kind: Kind, error: &io::Error) {
         self.marks.lost.fetch_add(1, Ordering::SeqCst);
+        // A lock of which the release is forgotten lives longer, so removals are none.
         if kind == Kind::Grant {
-            self.marks.lost_grants.fetch_add(1, Ordering::SeqCst);
+            receipt::note_loss();
         }
         self.storage.health.after_loss(error);
     }
@@ -240,6 +237,8 @@ impl Keeper {
         let guard_max_us = self.marks.guard_max_us.load(Ordering::SeqCst);
         let limit_us = now.micros() + guard_max_us;
         let wanted_us = match deadline.map(BootTime::micros) {
+            // It has expired: nobody holds anything.
+            Some(deadline_us) if deadline_us <= now.micros() => return,
             Some(deadline_us) if deadline_us <= limit_us => deadline_us,
             beyond => {
                 if self.marks.unguarded.fetch_add(1, Ordering::Relaxed) == 0 {
@@ -259,6 +258,9 @@ impl Keeper {
         if wanted_us > self.marks.renew_us.load(Ordering::SeqCst) {
             self.marks.wanted_us.fetch_max(wanted_us, Ordering::SeqCst);
             self.wakeup.notify();
+        }
+        if wanted_us > self.marks.promised_us.load(Ordering::SeqCst) {
+            receipt::note_promise(wanted_us);
         }
     }
 

@@ -17,12 +17,15 @@ use crate::resp::encode::encode;
 use crate::resp::request::{Limits, Parser};
 use crate::server::connection::{Connection, FLUSH_BYTES, State};
 use crate::server::lookahead::{Behind, Lookahead, Place};
+use crate::server::settled::{Settled, Suspended};
 use crate::session::{OwnedRequest, Replies, Session};
 use crate::sync;
 
 /// A request that has paused on its fiber, and the access that it keeps.
 pub(super) struct Parked {
     fiber: Fiber<Ran>,
+    /// What it has done so far depends on this.
+    receipt: Suspended,
     /// Ends when the fiber should go on; `None` for at once.
     rest: Option<Pause>,
     whole: Whole,
@@ -46,36 +49,11 @@ type Ran = (Box<Session>, Outcome);
 
 impl<S> Connection<S> {
     /// Runs the requests in `bytes`; replies go to `out`. Tells how many bytes are done with.
-    pub(super) fn run(&mut self, bytes: &[u8], parser: &mut Parser, out: &mut Vec<u8>) -> usize {
-        let lost = self.lost_grants();
-        let failing_since = self.failing_since();
-        let done = self.run_requests(bytes, parser, out);
-        self.grants_nothing = failing_since.is_some() && failing_since == self.failing_since();
-        if self.lost_grants() != lost {
-            // What a full disk did not take must not look granted.
-            out.clear();
-            self.state = State::Closed;
-        }
-        done
-    }
-
-    /// Which of the disk's failures is going on.
-    fn failing_since(&self) -> Option<u64> {
-        self.instance.keeper.get()?.failing_since()
-    }
-
-    /// How many grants the journal could not take.
-    fn lost_grants(&self) -> u64 {
-        self.instance
-            .keeper
-            .get()
-            .map_or(0, |keeper| keeper.lost_grants())
-    }
-
-    fn run_requests(&mut self, bytes: &[u8], parser: &mut Parser, out: &mut Vec<u8>) -> usize {
+    pub(super) fn run(&mut self, bytes: &[u8], parser: &mut Parser, out: &mut Settled) -> usize {
         let mut done = 0;
         loop {
-            let (consumed, next) = self.run_beside_others(&bytes[done..], parser, out);
+            let (consumed, next) =
+                out.add(|out| self.run_beside_others(&bytes[done..], parser, out));
             done += consumed;
             match next {
                 Next::Stop(state) => {
@@ -87,7 +65,7 @@ impl<S> Connection<S> {
                         self.state = State::Refused(self.instance.gate.hold());
                         return done;
                     };
-                    match self.run_alone(request, whole, out) {
+                    match out.add(|out| self.run_alone(request, whole, out)) {
                         None => done += bytes,
                         // It has not run yet.
                         Some(State::Paused) => {
@@ -219,8 +197,13 @@ impl<S> Connection<S> {
     fn advance(&mut self, fiber: Fiber<Ran>, whole: Whole, out: &mut Vec<u8>) -> Option<State> {
         match fiber.resume() {
             fiber::Progress::Paused(fiber, nap) => {
-                let rest = self.rest(nap);
-                Some(State::Parked(Box::new(Parked { fiber, rest, whole })))
+                let parked = Parked {
+                    fiber,
+                    receipt: Suspended::suspend(),
+                    rest: self.rest(nap),
+                    whole,
+                };
+                Some(State::Parked(Box::new(parked)))
             }
             fiber::Progress::Done((mut session, outcome)) => {
                 drop(whole);
@@ -233,8 +216,16 @@ impl<S> Connection<S> {
 
     /// As [`Connection::advance`], for a request that has paused before.
     pub(super) fn resume(&mut self, parked: Parked) {
-        let Parked { fiber, whole, .. } = parked;
-        let state = self.reply_later(|connection, out| connection.advance(fiber, whole, out));
+        let Parked {
+            fiber,
+            receipt,
+            whole,
+            ..
+        } = parked;
+        let state = self.reply_later(|connection, out| {
+            receipt.resume();
+            connection.advance(fiber, whole, out)
+        });
         self.state = state.unwrap_or(State::Running);
     }
 }

@@ -1,7 +1,7 @@
 //! One connection: reads what the socket has, runs every request in it, writes once.
 //!
 //! ```text
-//! socket -> scratch buffer -> Parser -> dispatch -> encode -> out buffer -> socket
+//! socket -> scratch buffer -> Parser -> dispatch -> encode -> Settled -> Output -> socket
 //! ```
 //!
 //! The scratch buffers belong to the thread; a connection owns memory only while a request is
@@ -16,7 +16,7 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context as Task, Poll, ready};
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::ReadBuf;
 
 use crate::client::{Client, Closing, Mark};
 use crate::command::{Blocked, monitor, pubsub, transaction};
@@ -24,7 +24,9 @@ use crate::gate::Hold;
 use crate::instance::Instance;
 use crate::resp::request::Parser;
 use crate::server::batch::Parked;
-use crate::server::buffers::{READ_BYTES, SCRATCH, SCRATCH_BYTES_KEPT, Scratch, Unrun, Unsent};
+use crate::server::buffers::{READ_BYTES, SCRATCH, Scratch, Unrun};
+use crate::server::output::{Output, Socket};
+use crate::server::settled::Settled;
 use crate::server::tasks::TaskGuard;
 use crate::server::waiting::Held;
 use crate::session::Session;
@@ -32,23 +34,15 @@ use crate::session::Session;
 /// Replies of a batch are sent when they are longer than this, before the batch goes on.
 pub(super) const FLUSH_BYTES: usize = 256 * 1024;
 
-/// A socket of either kind.
-pub trait Socket: AsyncRead + AsyncWrite + Unpin {}
-
-impl<S: AsyncRead + AsyncWrite + Unpin> Socket for S {}
-
 /// See the module's text.
 pub struct Connection<S> {
-    pub(super) socket: S,
+    pub(super) output: Output<S>,
     pub(super) instance: Arc<Instance>,
     pub(super) client: Arc<Client>,
     /// `None` while a parked script has it.
     pub(super) session: Option<Box<Session>>,
     unrun: Option<Box<Unrun>>,
-    pub(super) unsent: Option<Box<Unsent>>,
     pub(super) state: State,
-    /// What ran last was refused every grant, so its replies tell of nothing to be kept.
-    pub(super) grants_nothing: bool,
     /// Dropped last: whoever waits for it may then forget the instance.
     _guard: TaskGuard,
 }
@@ -63,7 +57,8 @@ pub(super) enum State {
     Refused(Hold),
     /// It waits for somebody else's hold, or a fault, to end.
     Waiting(Pin<Box<dyn Future<Output = ()>>>),
-    /// Its own request has paused.
+    /// Its own request has paused. It is resumed until it ends, whatever becomes of the socket: the
+    /// keyspace must not be left in the middle of it.
     Parked(Box<Parked>),
     /// CLIENT PAUSE or a fault holds its next request back.
     Paused,
@@ -98,6 +93,9 @@ impl<S: Socket> Future for Connection<S> {
                     Pace::Idle
                 }
                 State::Waiting(mut moved) => {
+                    if self.flush_meanwhile(task).is_err() {
+                        return Poll::Ready(());
+                    }
                     if moved.as_mut().poll(task).is_pending() {
                         self.state = State::Waiting(moved);
                         return Poll::Pending;
@@ -106,6 +104,8 @@ impl<S: Socket> Future for Connection<S> {
                     Pace::Idle
                 }
                 State::Parked(mut parked) => {
+                    // It goes on though nobody may hear of it.
+                    let _ = self.flush_meanwhile(task);
                     if parked.poll_rest(task).is_pending() {
                         self.state = State::Parked(parked);
                         return Poll::Pending;
@@ -161,14 +161,12 @@ impl<S: Socket> Connection<S> {
         let is_authenticated = !instance.config.settings.has_password();
         let session = Session::new(Arc::clone(&client), is_authenticated);
         Connection {
-            socket,
+            output: Output::new(socket),
             instance,
             client,
             session: Some(Box::new(session)),
             unrun: None,
-            unsent: None,
             state: State::Reading,
-            grants_nothing: false,
             _guard: guard,
         }
     }
@@ -195,7 +193,7 @@ impl<S: Socket> Connection<S> {
                 Poll::Ready(Ok(Pace::Idle))
             }
             State::Running => {
-                self.run_unrun(task)?;
+                self.run_unrun(task);
                 Poll::Ready(Ok(Pace::Busy))
             }
             _ => self.poll_read_and_run(task),
@@ -211,7 +209,7 @@ impl<S: Socket> Connection<S> {
                 parser,
             } = scratch;
             let mut buffer = ReadBuf::new(read);
-            ready!(Pin::new(&mut self.socket).poll_read(task, &mut buffer))?;
+            ready!(self.output.poll_read(task, &mut buffer))?;
             let bytes = buffer.filled();
             if bytes.is_empty() {
                 self.state = State::Closed;
@@ -230,23 +228,23 @@ impl<S: Socket> Connection<S> {
                 let consumed = self.run(bytes, parser, write);
                 self.keep_unrun(&bytes[consumed..], parser);
             }
-            self.send(task, write)?;
+            self.send(task, write);
             Poll::Ready(Ok(pace))
         })
     }
 
     /// Runs what could not be run before.
-    fn run_unrun(&mut self, task: &mut Task<'_>) -> io::Result<()> {
+    fn run_unrun(&mut self, task: &mut Task<'_>) {
         SCRATCH.with_borrow_mut(|scratch| {
             scratch.forget_last_user();
             let Scratch { write, parser, .. } = scratch;
             self.state = State::Reading;
             self.run_again(parser, write);
-            self.send(task, write)
-        })
+            self.send(task, write);
+        });
     }
 
-    fn run_again(&mut self, parser: &mut Parser, write: &mut Vec<u8>) {
+    fn run_again(&mut self, parser: &mut Parser, write: &mut Settled) {
         let Some(mut unrun) = self.unrun.take() else {
             return;
         };
@@ -282,78 +280,66 @@ impl<S: Socket> Connection<S> {
         unrun.bytes.extend_from_slice(bytes);
         let unrun_bytes = unrun.bytes.len();
         self.check_unrun(unrun_bytes);
-        if matches!(self.state, State::Closed) {
+        if self.client.is_closing() {
             return Poll::Ready(());
         }
         Poll::Pending
     }
 
     /// Puts what others have sent behind the replies; tells whether there was something.
+    #[inline]
     pub(super) fn collect_mail(&mut self) -> bool {
-        if !self.client.has_mail() {
-            return false;
+        let has_mail = self.client.has_mail();
+        if has_mail {
+            self.take_mail();
         }
-        if self.instance.faults.is_any() {
-            self.collect_mail_late();
-            return true;
-        }
-        let unsent = self.unsent.get_or_insert_default();
-        self.client.take_mail(unsent.end());
-        true
+        has_mail
     }
 
-    /// Sends `write`; what the socket does not take now is kept.
-    fn send(&mut self, task: &mut Task<'_>, write: &mut Vec<u8>) -> io::Result<()> {
-        self.instance.stats.output_bytes.add(write.len() as u64);
-        self.hold_until_kept(!write.is_empty());
-        if self.instance.faults.is_any() {
-            self.keep_back(write);
-        }
-        let mut sent = 0;
-        while self.unsent.is_none() && sent < write.len() {
-            match Pin::new(&mut self.socket).poll_write(task, &write[sent..])? {
-                Poll::Ready(bytes) => sent += bytes,
-                Poll::Pending => break,
+    #[inline(never)]
+    fn take_mail(&mut self) {
+        let mut mail = Settled::default();
+        mail.add(|out| self.client.take_mail(out));
+        let faults = &self.instance.faults;
+        // Messages are as late as replies.
+        let due = match faults.is_any() {
+            true => faults.due(self.instance.clock.now()),
+            false => None,
+        };
+        self.output.push(&mut mail, due);
+    }
+
+    /// Sends what ran before, while the connection waits for something else.
+    fn flush_meanwhile(&mut self, task: &mut Task<'_>) -> io::Result<()> {
+        // A server that stands still sends nothing.
+        if !self.output.is_empty() && !self.instance.faults.is_any() {
+            self.client.waker().register(task.waker());
+            if let Poll::Ready(flushed) = self.poll_flush(task) {
+                return flushed;
             }
         }
-        if sent < write.len() {
-            let unsent = self.unsent.get_or_insert_default();
-            unsent.end().extend_from_slice(&write[sent..]);
-        }
-        write.clear();
-        write.shrink_to(SCRATCH_BYTES_KEPT);
-        self.check_backlog();
         Ok(())
     }
 
+    /// Sends replies; what may not leave, or the socket does not take now, is kept.
+    fn send(&mut self, task: &mut Task<'_>, settled: &mut Settled) {
+        let bytes = settled.bytes().len() as u64;
+        self.instance.stats.output_bytes.add(bytes);
+        if self.instance.faults.is_any() {
+            self.push_late(settled);
+        } else {
+            self.output.send(settled, task);
+        }
+        self.check_backlog();
+    }
+
     /// Sends what was kept; ready when all of it is gone.
+    #[inline]
     pub(super) fn poll_flush(&mut self, task: &mut Task<'_>) -> Poll<io::Result<()>> {
-        let Some(unsent) = &mut self.unsent else {
+        if self.output.is_empty() {
             return Poll::Ready(Ok(()));
-        };
-        if !unsent.is_kept(self.instance.keeper.get(), task) {
-            return Poll::Pending;
         }
-        let more = unsent.late.release(&self.instance, &mut unsent.bytes, task);
-        let mut sent = 0;
-        while sent < unsent.bytes.len() {
-            match Pin::new(&mut self.socket).poll_write(task, &unsent.bytes[sent..]) {
-                Poll::Ready(bytes) => {
-                    sent += bytes?;
-                    self.client.note_active(self.instance.clock.now());
-                }
-                Poll::Pending => {
-                    unsent.bytes.drain(..sent);
-                    return Poll::Pending;
-                }
-            }
-        }
-        if more.is_pending() {
-            unsent.bytes.clear();
-            return Poll::Pending;
-        }
-        self.unsent = None;
-        Poll::Ready(Ok(()))
+        self.output.poll_flush(&self.instance, &self.client, task)
     }
 }
 

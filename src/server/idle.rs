@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use crate::client::Mark;
 use crate::instance::Instance;
-use crate::server::buffers::Unsent;
-use crate::server::connection::{Connection, Pace, Socket, State};
+use crate::server::connection::{Connection, Pace, State};
+use crate::server::output::Socket;
 use crate::server::tasks::TaskGuard;
 use crate::server::workers::Workers;
 
@@ -58,8 +58,8 @@ impl<S: Socket> Connection<S> {
     /// keeps nothing back.
     #[cold]
     pub(super) fn poll_read_or_close(&mut self, task: &mut Task<'_>) -> Poll<io::Result<Pace>> {
-        let is_kept_back = self.unsent.as_deref().is_some_and(Unsent::is_kept_back);
-        let is_idle = matches!(self.state, State::Reading | State::Closing) && !is_kept_back;
+        let is_idle =
+            matches!(self.state, State::Reading | State::Closing) && !self.output.is_kept_back();
         self.client.stay_open();
         let active_us = self.client.active_us.load(Ordering::Relaxed);
         let polled = self.poll_step(task);

@@ -289,7 +289,7 @@ impl Door {
     /// Registers a connection and gives its socket to a worker thread.
     fn hand_out<S, F>(&self, address: Address, descriptor: i32, open: F)
     where
-        S: super::connection::Socket + 'static,
+        S: super::output::Socket + 'static,
         F: FnOnce() -> io::Result<S> + Send + 'static,
     {
         let Some(workers) = self.workers.upgrade() else {

@@ -10,6 +10,8 @@ mod late;
 mod listener;
 mod lookahead;
 mod options;
+mod output;
+mod settled;
 mod tasks;
 mod waiting;
 pub mod workers;
@@ -207,3 +209,6 @@ fn free_lua_at_the_end(instance: &Arc<Instance>, workers: &Workers, guard: &Task
         });
     });
 }
+
+#[cfg(test)]
+mod tests;

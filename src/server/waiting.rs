@@ -4,7 +4,6 @@
 //! is not run when the pause is over.
 
 use std::future::poll_fn;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context as Task, Poll};
 
@@ -18,7 +17,8 @@ use crate::instance::Wait;
 use crate::resp::encode::encode;
 use crate::resp::reply::Reply;
 use crate::server::batch::Pause;
-use crate::server::connection::{Connection, Socket, State};
+use crate::server::connection::{Connection, State};
+use crate::server::output::Socket;
 use crate::session::Replies;
 
 /// Bytes read at once.
@@ -129,7 +129,7 @@ impl<S: Socket> Connection<S> {
         loop {
             let mut bytes = [0; READ_BYTES];
             let mut buffer = ReadBuf::new(&mut bytes);
-            match Pin::new(&mut self.socket).poll_read(task, &mut buffer) {
+            match self.output.poll_read(task, &mut buffer) {
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(Err(_)) => return Poll::Ready(()),
                 Poll::Ready(Ok(())) if buffer.filled().is_empty() => return Poll::Ready(()),

@@ -29,7 +29,7 @@ fn long_key(number: usize) -> String {
     format!("{number:0LONG_KEY_BYTES$}")
 }
 
-fn limit_files(running: &Running, bytes: Option<u64>) {
+pub(super) fn limit_files(running: &Running, bytes: Option<u64>) {
     let limit = Rlimit {
         current: bytes,
         maximum: None,

@@ -15,6 +15,7 @@ mod dump;
 mod horizon;
 mod kill;
 mod loading;
+mod lost;
 mod redis;
 mod released;
 mod rewrite;

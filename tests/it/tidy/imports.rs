@@ -56,6 +56,7 @@ pub(super) const ARROWS: &[(&str, &[&str])] = &[
             "gate",
             "instance",
             "keyspace",
+            "receipt",
             "resp",
             "session",
             "sync",
@@ -72,6 +73,7 @@ pub(super) const ARROWS: &[(&str, &[&str])] = &[
             "config::ClientClass",
             "config::GuardedAccess",
             "contention",
+            "durability::Keeper",
             "durability::Ticket",
             "error",
             "fault",
@@ -137,7 +139,14 @@ pub(super) const ARROWS: &[(&str, &[&str])] = &[
     ),
     (
         "client",
-        &["clock", "command::table", "config", "error", "resp"],
+        &[
+            "clock",
+            "command::table",
+            "config",
+            "error",
+            "receipt",
+            "resp",
+        ],
     ),
     ("stats", &["command::table", "histogram", "resp::reply"]),
     ("rates", &["clock", "stats"]),
@@ -148,7 +157,9 @@ pub(super) const ARROWS: &[(&str, &[&str])] = &[
     // What outlives the process.
     (
         "durability",
-        &["clock", "config", "error", "keyspace", "sync", "words"],
+        &[
+            "clock", "config", "error", "keyspace", "receipt", "sync", "words",
+        ],
     ),
     // The ground floor.
     ("keyspace", &["clock", "sync"]),
@@ -163,6 +174,7 @@ pub(super) const ARROWS: &[(&str, &[&str])] = &[
     ("latency", &[]),
     ("memory_limit", &["clock", "keyspace"]),
     ("pause", &["clock"]),
+    ("receipt", &[]),
     ("slowlog", &[]),
     ("sync", &[]),
     ("contention", &["client", "clock"]),

@@ -1,0 +1,3 @@
+//! Tests that need both sides of a server: its sockets, and what it keeps.
+
+mod kept;
