@@ -3,6 +3,7 @@
 //! An instance shares nothing with another one but threads; five of them in one process are as
 //! independent as five processes, their clock aside. It knows no sockets.
 
+mod apply;
 mod trouble;
 
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
@@ -15,7 +16,7 @@ use tokio::sync::Notify;
 
 use crate::client::{Client, Clients};
 use crate::clock::{BootTime, Clock};
-use crate::config::{ClientClass, Config, NotifyFlags};
+use crate::config::{Config, NotifyFlags};
 use crate::contention::Contention;
 use crate::durability::{DumpCounts, Keeper};
 use crate::fault::Faults;
@@ -75,6 +76,8 @@ pub struct Instance {
     pub dump: OnceLock<DumpCounts>,
     /// What goes wrong on demand.
     pub faults: Faults,
+    /// Descriptors of the process that are no client's, if this server may use all others.
+    pub reserved_descriptors: OnceLock<u64>,
     /// The port it listens on, 0 for none: known once it does.
     pub tcp_port: AtomicU32,
     start: RwLock<Start>,
@@ -141,6 +144,7 @@ impl Instance {
             pause: Pause::default(),
             memory_limit: MemoryLimit::default(),
             faults: Faults::default(),
+            reserved_descriptors: OnceLock::new(),
             tcp_port: AtomicU32::new(0),
             keeper: OnceLock::new(),
             dump: OnceLock::new(),
@@ -155,32 +159,8 @@ impl Instance {
             watches,
             notifications,
         };
-        instance.apply_settings();
+        instance.apply_all();
         instance
-    }
-
-    /// Takes over what CONFIG SET may have changed.
-    pub fn apply_settings(&self) {
-        let settings = &self.config.settings;
-        let flags = settings.notify_keyspace_events();
-        let old = self
-            .notifications
-            .flags
-            .swap(flags.bits(), Ordering::SeqCst);
-        match (old != 0, flags.bits() != 0) {
-            (false, true) => self.keyspace.start_listening(),
-            (true, false) => self.keyspace.stop_listening(),
-            _ => {}
-        }
-        self.pubsub
-            .set_backlog_limit(settings.output_limit(ClientClass::PubSub));
-        self.contention
-            .set_records_max(settings.lock_contention_entries());
-        self.memory_limit.set(settings.maxmemory());
-        if let Some(keeper) = self.keeper.get() {
-            keeper.set_rewrite_limits(settings.durability.rewrite_limits());
-        }
-        self.changed_settings.notify_waiters();
     }
 
     /// Waits until CONFIG SET has changed something since this call, or the server stops. Call it

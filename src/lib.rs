@@ -69,6 +69,7 @@ pub mod cluster;
 pub mod command;
 pub mod config;
 pub mod contention;
+pub mod descriptors;
 pub mod durability;
 pub mod error;
 pub mod fault;

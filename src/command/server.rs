@@ -81,8 +81,7 @@ pub fn config_set(ctx: &mut Context<'_>, args: &[&[u8]]) -> CommandResult {
         return Err(CommandError::Syntax);
     };
     let pairs: Vec<(&[u8], &[u8])> = pairs.iter().map(|[name, value]| (*name, *value)).collect();
-    ctx.instance.config.set(&pairs)?;
-    ctx.instance.apply_settings();
+    ctx.instance.set_config(&pairs)?;
     ctx.renew_notable();
     ctx.renew_memory();
     Ok(Reply::OK.into())

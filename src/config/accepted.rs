@@ -7,10 +7,10 @@
 use super::setting::Change::{AtRuntime, AtStart};
 use super::setting::Support::{Inert, NotHonoured, Refused};
 use super::setting::{Setting, Support};
-use super::table::{ACCESS, COUNT, LONG_COUNT, MEMORY, MEMORY_ANY, PORT};
 use super::value::Kind::{
     self, Choice, Choices, Integer, MemoryOrPercent, OomScores, Primary, SavePoints, Switch, Text,
 };
+use super::value::{ACCESS, COUNT, LONG_COUNT, MEMORY, MEMORY_ANY, PORT};
 
 const AOF: Support = Inert("the append-only file is written in our own way");
 const SNAPSHOT_OFF: Support =
@@ -140,7 +140,7 @@ pub(super) const ACCEPTED: &[Setting] = &[
     Setting::new("masteruser", Text, "", AtRuntime, REPLICATION),
     Setting::new("min-replicas-max-lag", COUNT, "10", AtRuntime, REPLICATION).alias("min-slaves-max-lag"),
     Setting::new("propagation-error-behavior", Choice(&["ignore", "panic", "panic-on-replicas"]), "ignore", AtRuntime, REPLICATION),
-    Setting::new("repl-backlog-size", MEMORY_SOME, "1048576", AtRuntime, REPLICATION),
+    Setting::new("repl-backlog-size", MEMORY_SOME, "1048576", AtRuntime, REPLICATION).moved_into(16_384, i64::MAX),
     Setting::new("repl-backlog-ttl", LONG_COUNT, "3600", AtRuntime, REPLICATION),
     Setting::new("repl-disable-tcp-nodelay", Switch, "no", AtRuntime, REPLICATION),
     Setting::new("repl-diskless-load", Choice(&["disabled", "on-empty-db", "swapdb"]), "disabled", AtRuntime, REPLICATION),
@@ -186,13 +186,13 @@ pub(super) const ACCEPTED: &[Setting] = &[
     Setting::new("tls-client-cert-file", Text, "", AtRuntime, TLS),
     Setting::new("tls-client-key-file", Text, "", AtRuntime, TLS),
     Setting::new("tls-client-key-file-pass", Text, "", AtRuntime, TLS),
-    Setting::new("tls-cluster", Switch, "no", AtRuntime, TLS),
+    Setting::new("tls-cluster", Switch, "no", AtRuntime, NO_TLS),
     Setting::new("tls-dh-params-file", Text, "", AtRuntime, TLS),
     Setting::new("tls-key-file", Text, "", AtRuntime, TLS),
     Setting::new("tls-key-file-pass", Text, "", AtRuntime, TLS),
     Setting::new("tls-prefer-server-ciphers", Switch, "no", AtRuntime, TLS),
     Setting::new("tls-protocols", Text, "", AtRuntime, TLS),
-    Setting::new("tls-replication", Switch, "no", AtRuntime, TLS),
+    Setting::new("tls-replication", Switch, "no", AtRuntime, NO_TLS),
     Setting::new("tls-session-cache-size", COUNT, "20480", AtRuntime, TLS),
     Setting::new("tls-session-cache-timeout", COUNT, "300", AtRuntime, TLS),
     Setting::new("tls-session-caching", Switch, "yes", AtRuntime, TLS),
@@ -236,7 +236,7 @@ pub(super) const ACCEPTED: &[Setting] = &[
     Setting::new("activerehashing", Switch, "yes", AtRuntime, BACKGROUND_WORK),
     Setting::new("bio_cpulist", Text, "", AtStart, BACKGROUND_WORK),
     Setting::new("dynamic-hz", Switch, "yes", AtRuntime, BACKGROUND_WORK),
-    Setting::new("hz", COUNT, "10", AtRuntime, BACKGROUND_WORK),
+    Setting::new("hz", COUNT, "10", AtRuntime, BACKGROUND_WORK).moved_into(1, 500),
     Setting::new("io-threads-do-reads", Switch, "no", AtStart, BACKGROUND_WORK),
     Setting::new("tracking-table-max-keys", LONG_COUNT, "1000000", AtRuntime, BACKGROUND_WORK),
     Setting::new("syslog-enabled", Switch, "no", AtStart, NO_SYSLOG),

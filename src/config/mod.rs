@@ -40,11 +40,15 @@ pub use value::{Kind, OutputLimit, Value};
 
 use crate::error::{CommandError, ConfigError, Quoted, SettingError, StartupError};
 use crate::glob::{self, Case};
+pub use setting::Effect;
 use setting::{Change, Display, Setting, Slot, Support};
 use typed::Table;
 
 /// The Redis version that clients are told: which commands and replies they can count on.
 pub const REDIS_VERSION: &str = "7.2.4";
+
+/// A setting's place in the table, its row, and its name as it was written.
+type Row = (Slot, &'static Setting, &'static str);
 
 /// The configuration of one server.
 #[derive(Debug)]
@@ -145,6 +149,16 @@ impl Config {
         }
     }
 
+    /// Notes that the system lets the server have so many clients and no more, so that CONFIG GET
+    /// shows it. A file that is rewritten keeps what was asked for.
+    pub fn lower_maxclients(&self, clients: u32) {
+        if let Some((slot, ..)) = setting::find(b"maxclients") {
+            let mut values = self.values.write();
+            values[slot.0] = Value::Integer(i64::from(clients));
+            self.settings.refresh(&values);
+        }
+    }
+
     /// CONFIG GET: names and values for some names or patterns, each name once.
     ///
     /// A name without wildcards comes back as it was written, as in Redis.
@@ -178,55 +192,68 @@ impl Config {
         found
     }
 
-    /// CONFIG SET: all of the pairs, or none.
+    /// CONFIG SET: all of the pairs, or none. `apply` does what follows from a changed setting; if it
+    /// refuses, it is called again with all settings as they were.
     ///
     /// # Errors
     /// Redis's text about the first pair that cannot be set.
-    pub fn set(&self, pairs: &[(&[u8], &[u8])]) -> Result<(), CommandError> {
-        let mut rows: Vec<(Slot, &Setting, &str)> = Vec::with_capacity(pairs.len());
-        for (name, _) in pairs {
-            let shown = Quoted::whole(name);
-            let Some(row) = setting::find(name) else {
-                return Err(CommandError::ConfigUnknown { name: shown });
-            };
-            let is_twice = rows.iter().any(|(_, _, written)| *written == row.2);
-            let reason = match row.1.change {
-                Change::AtStart => SettingError::Immutable,
-                Change::Protected => SettingError::Protected,
-                Change::AtRuntime | Change::Settled if is_twice => SettingError::Duplicate,
-                Change::AtRuntime | Change::Settled => {
-                    rows.push(row);
-                    continue;
-                }
-            };
-            return Err(CommandError::ConfigRefused {
-                name: shown,
-                reason,
-            });
-        }
+    pub fn change(
+        &self,
+        pairs: &[(&[u8], &[u8])],
+        apply: &mut dyn FnMut(Effect) -> Result<(), SettingError>,
+    ) -> Result<(), CommandError> {
+        let rows = settable_rows(pairs)?;
         let mut asked = self.asked.write();
         let mut values = self.values.write();
         let mut changed = values.clone();
         let mut asked_for = Vec::with_capacity(rows.len());
+        let mut effects: Vec<(Effect, &str)> = Vec::new();
         for ((slot, setting, written), (_, word)) in rows.into_iter().zip(pairs) {
-            let value = settable(setting, word, &changed[slot.0]).map_err(|reason| {
-                CommandError::ConfigRefused {
-                    name: Quoted::whole(written.as_bytes()),
-                    reason,
-                }
-            })?;
+            let value = settable(setting, word, &changed[slot.0])
+                .map_err(|reason| refused(written, reason))?;
             // What is in force may follow from another setting, which is what a file must say.
             if setting.change != Change::Settled {
                 asked_for.push((slot, value.clone()));
             }
+            if let Some(effect) = setting.effect
+                && value != values[slot.0]
+                && !effects.iter().any(|(known, _)| *known == effect)
+            {
+                effects.push((effect, written));
+            }
             changed[slot.0] = value;
+        }
+        self.settings.refresh(&changed);
+        let failed = effects
+            .iter()
+            .enumerate()
+            .find_map(|(i, (effect, written))| {
+                let reason = apply(*effect).err()?;
+                Some((i, *written, reason))
+            });
+        if let Some((last, written, reason)) = failed {
+            tracing::warn!(
+                "Failed applying new configuration. Possibly related to new {written} setting. \
+                 Restoring previous settings."
+            );
+            self.settings.refresh(&values);
+            for (effect, _) in &effects[..=last] {
+                // As it was, it could be applied.
+                let _ = apply(*effect);
+            }
+            return Err(refused(written, reason));
         }
         for (slot, value) in asked_for {
             asked[slot.0] = value;
         }
-        self.settings.refresh(&changed);
         *values = changed;
         Ok(())
+    }
+
+    /// As [`Config::change`], where nothing follows from a setting.
+    #[cfg(test)]
+    pub(crate) fn set(&self, pairs: &[(&[u8], &[u8])]) -> Result<(), CommandError> {
+        self.change(pairs, &mut |_| Ok(()))
     }
 
     /// CONFIG REWRITE: puts the present settings into the file that the server was started with.
@@ -257,9 +284,45 @@ impl Config {
     }
 }
 
+/// The rows of the settings that CONFIG SET names, all of which may be set at run time.
+fn settable_rows(pairs: &[(&[u8], &[u8])]) -> Result<Vec<Row>, CommandError> {
+    let mut rows: Vec<Row> = Vec::with_capacity(pairs.len());
+    for (name, _) in pairs {
+        let shown = Quoted::whole(name);
+        let Some(row) = setting::find(name) else {
+            return Err(CommandError::ConfigUnknown { name: shown });
+        };
+        let is_twice = rows.iter().any(|(_, _, written)| *written == row.2);
+        let reason = match row.1.change {
+            Change::AtStart => SettingError::Immutable,
+            Change::Protected => SettingError::Protected,
+            Change::AtRuntime | Change::Settled if is_twice => SettingError::Duplicate,
+            Change::AtRuntime | Change::Settled => {
+                rows.push(row);
+                continue;
+            }
+        };
+        return Err(CommandError::ConfigRefused {
+            name: shown,
+            reason,
+        });
+    }
+    Ok(rows)
+}
+
+fn refused(name: &str, reason: SettingError) -> CommandError {
+    CommandError::ConfigRefused {
+        name: Quoted::whole(name.as_bytes()),
+        reason,
+    }
+}
+
 /// The value that CONFIG SET may give a setting, or why it may not.
 fn settable(setting: &Setting, word: &[u8], current: &Value) -> Result<Value, SettingError> {
-    let value = setting.kind.parse(&[word], current)?;
+    let mut value = setting.kind.parse(&[word], current)?;
+    if let Some((min, max)) = setting.moved_into {
+        value.move_into(min, max);
+    }
     if setting.change == Change::Settled && value != *current {
         return Err(SettingError::Settled);
     }

@@ -24,6 +24,39 @@ pub struct Setting {
     pub display: Display,
     /// What becomes of it.
     pub support: Support,
+    /// Limits into which CONFIG SET moves a number, where Redis says nothing and does so.
+    pub moved_into: Option<(i64, i64)>,
+    /// What is to be done when it has changed; nothing, if whoever needs it reads it each time.
+    pub effect: Option<Effect>,
+}
+
+/// What a server does when a setting has changed. It may refuse, and the setting stays as it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Clients: there must be a descriptor for each.
+    Clients,
+    /// Contended locks beyond the limit are forgotten.
+    Contention,
+    /// Changes of keys are listened to, or not.
+    Events,
+    /// Memory of keys is measured, or not.
+    Memory,
+    /// The journal is told when to be written anew.
+    RewriteLimits,
+    /// Messages that a subscriber has not read are limited.
+    SubscriberBacklog,
+}
+
+impl Effect {
+    /// All of them.
+    pub const ALL: [Effect; 6] = [
+        Effect::Clients,
+        Effect::Contention,
+        Effect::Events,
+        Effect::Memory,
+        Effect::RewriteLimits,
+        Effect::SubscriberBacklog,
+    ];
 }
 
 /// Where the default comes from.
@@ -95,7 +128,19 @@ impl Setting {
             change,
             display: Display::Listed,
             support,
+            moved_into: None,
+            effect: None,
         }
+    }
+
+    pub(super) const fn moved_into(mut self, min: i64, max: i64) -> Setting {
+        self.moved_into = Some((min, max));
+        self
+    }
+
+    pub(super) const fn acts(mut self, effect: Effect) -> Setting {
+        self.effect = Some(effect);
+        self
     }
 
     pub(super) const fn alias(mut self, alias: &'static str) -> Setting {

@@ -7,49 +7,10 @@
 use super::durability::DurabilityMode;
 use super::setting::Change::{AtRuntime, AtStart, Protected, Settled};
 use super::setting::Support::Honoured;
-use super::setting::{Preset, Setting};
-use super::value::Kind;
+use super::setting::{Effect, Preset, Setting};
+use super::value::{ACCESS, BUFFER, COUNT, Kind, LONG_COUNT, MEMORY, MEMORY_ANY, PORT};
 
-/// A count that fits Redis's `int`.
-pub(super) const COUNT: Kind = Kind::Integer {
-    min: 0,
-    max: i32::MAX as i64,
-};
-
-/// A count that fits 63 bits.
-pub(super) const LONG_COUNT: Kind = Kind::Integer {
-    min: 0,
-    max: i64::MAX,
-};
-
-/// An amount of memory that a signed number holds.
-pub(super) const MEMORY: Kind = Kind::Memory {
-    min: 0,
-    max: i64::MAX as u64,
-};
-
-/// An amount of memory of any size.
-pub(super) const MEMORY_ANY: Kind = Kind::Memory {
-    min: 0,
-    max: u64::MAX,
-};
-
-/// A TCP port.
-pub(super) const PORT: Kind = Kind::Integer {
-    min: 0,
-    max: 65_535,
-};
-
-/// A buffer of a connection: from 1 MiB.
-const BUFFER: Kind = Kind::Memory {
-    min: 1 << 20,
-    max: i64::MAX as u64,
-};
-
-/// Who may use a guarded command.
-pub(super) const ACCESS: Kind = Kind::Choice(&["no", "yes", "local"]);
-
-/// See the module.
+/// The settings that the server honours, in the order of CONFIG GET.
 pub(super) const HONOURED: &[Setting] = &[
     Setting::new(
         "aof-load-truncated",
@@ -92,14 +53,16 @@ pub(super) const HONOURED: &[Setting] = &[
         "67108864",
         AtRuntime,
         Honoured("bytes from which the journal is written anew when it has grown"),
-    ),
+    )
+    .acts(Effect::RewriteLimits),
     Setting::new(
         "auto-aof-rewrite-percentage",
         COUNT,
         "100",
         AtRuntime,
         Honoured("by how many percent the journal must have grown to be written anew; 0 for never"),
-    ),
+    )
+    .acts(Effect::RewriteLimits),
     Setting::new(
         "bind",
         Kind::Words { max: 16 },
@@ -129,7 +92,8 @@ pub(super) const HONOURED: &[Setting] = &[
             "unsent bytes after which a client is disconnected; `normal` and `pubsub` count, there \
              are no replicas",
         ),
-    ),
+    )
+    .acts(Effect::SubscriberBacklog),
     Setting::new(
         "client-query-buffer-limit",
         BUFFER,
@@ -236,7 +200,8 @@ pub(super) const HONOURED: &[Setting] = &[
         "10000",
         AtRuntime,
         Honoured("our own: how many contended locks LOCK INFO can tell of; 0 for none"),
-    ),
+    )
+    .acts(Effect::Contention),
     Setting::new(
         "logfile",
         Kind::Text,
@@ -264,7 +229,8 @@ pub(super) const HONOURED: &[Setting] = &[
         "10000",
         AtRuntime,
         Honoured("connections at a time; one more is answered with an error and closed"),
-    ),
+    )
+    .acts(Effect::Clients),
     Setting::new(
         "maxmemory",
         MEMORY_ANY,
@@ -274,14 +240,16 @@ pub(super) const HONOURED: &[Setting] = &[
             "bytes that all keys may take together; beyond it new keys and longer values are \
              refused, and none is evicted; 0 for no limit",
         ),
-    ),
+    )
+    .acts(Effect::Memory),
     Setting::new(
         "notify-keyspace-events",
         Kind::Notify,
         "",
         AtRuntime,
         Honoured("which changes of keys are published, by letters"),
-    ),
+    )
+    .acts(Effect::Events),
     Setting::new(
         "pidfile",
         Kind::Text,

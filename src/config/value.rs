@@ -55,6 +55,45 @@ pub enum Kind {
     OomScores,
 }
 
+/// A count that fits Redis's `int`.
+pub(super) const COUNT: Kind = Kind::Integer {
+    min: 0,
+    max: i32::MAX as i64,
+};
+
+/// A count that fits 63 bits.
+pub(super) const LONG_COUNT: Kind = Kind::Integer {
+    min: 0,
+    max: i64::MAX,
+};
+
+/// An amount of memory that a signed number holds.
+pub(super) const MEMORY: Kind = Kind::Memory {
+    min: 0,
+    max: i64::MAX as u64,
+};
+
+/// An amount of memory of any size.
+pub(super) const MEMORY_ANY: Kind = Kind::Memory {
+    min: 0,
+    max: u64::MAX,
+};
+
+/// A TCP port.
+pub(super) const PORT: Kind = Kind::Integer {
+    min: 0,
+    max: 65_535,
+};
+
+/// A buffer of a connection: from 1 MiB.
+pub(super) const BUFFER: Kind = Kind::Memory {
+    min: 1 << 20,
+    max: i64::MAX as u64,
+};
+
+/// Who may use a guarded command.
+pub(super) const ACCESS: Kind = Kind::Choice(&["no", "yes", "local"]);
+
 /// The value of a setting.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Value {
@@ -99,6 +138,18 @@ pub struct OutputLimit {
 pub(super) const CLIENT_CLASSES: [&str; 3] = ["normal", "slave", "pubsub"];
 
 impl Value {
+    /// Moves a number to the nearest one between `min` and `max`.
+    pub(super) fn move_into(&mut self, min: i64, max: i64) {
+        match self {
+            Value::Integer(number) => *number = (*number).clamp(min, max),
+            Value::Memory(bytes) => {
+                let limit = |number: i64| u64::try_from(number).unwrap_or(0);
+                *bytes = (*bytes).clamp(limit(min), limit(max));
+            }
+            _ => {}
+        }
+    }
+
     /// The value as CONFIG GET prints it.
     pub(super) fn print(&self) -> Vec<u8> {
         let text = match self {

@@ -85,6 +85,15 @@ pub enum SettingError {
     /// CONFIG SET of a setting to what a start alone can give it.
     #[error("it is fixed while the server runs; restart it with the new value")]
     Settled,
+    /// More clients than the process can have descriptors for.
+    #[error(
+        "The operating system is not able to handle the specified number of clients, try with \
+         {clients}"
+    )]
+    TooManyClients {
+        /// The clients that there can be.
+        clients: u32,
+    },
     /// The same setting twice in one CONFIG SET.
     #[error("duplicate parameter")]
     Duplicate,

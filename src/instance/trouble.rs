@@ -68,7 +68,7 @@ impl Instance {
         self.pause.end_now();
         self.keyspace.keep_expired_until(self.clock.now());
         *self.start.write() = Start::new(self.clock.now());
-        self.apply_settings();
+        self.apply_all();
     }
 
     fn close_clients(&self, is_meant: impl Fn(&Client) -> bool) {

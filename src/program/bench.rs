@@ -27,8 +27,7 @@ pub fn run(options: &BenchOptions) -> Result<(), CliError> {
     let load = &options.load;
     let connections = (load.clients + 1) * load.addresses.len().max(1);
     let connections = u32::try_from(connections).unwrap_or(u32::MAX);
-    // Whoever does not have so many is told when one cannot be opened.
-    let _ = raise_descriptor_limit(connections);
+    raise_descriptor_limit(connections);
     let mut faults = Vec::new();
     for workload in &options.workloads {
         if stop.load(Ordering::Relaxed) {

@@ -22,7 +22,7 @@ use crate::script::native::Program;
 use crate::server::Server;
 use daemon::PidFile;
 use log::Standard;
-use process::{forgo_huge_pages, raise_descriptor_limit};
+use process::{forgo_huge_pages, make_room, raise_descriptor_limit};
 use signals::Signals;
 use supervision::Supervisor;
 
@@ -51,12 +51,7 @@ pub fn serve(options: ServerOptions) -> Result<(), CliError> {
     if config.settings.durability.mode == DurabilityMode::None {
         tracing::warn!("durability is none: a restart forgets the locks that are held");
     }
-    if let Some(clients) = raise_descriptor_limit(config.settings.maxclients()) {
-        tracing::warn!(
-            "the system's limit on open files allows {clients} clients, fewer than maxclients \
-             (raise `ulimit -n`, or lower --maxclients)"
-        );
-    }
+    let reserved = make_room(&[&config])?;
     if settings.disable_thp {
         forgo_huge_pages();
     }
@@ -65,6 +60,7 @@ pub fn serve(options: ServerOptions) -> Result<(), CliError> {
     let signals = Signals::catch()?;
     let server = Server::start_with(config, Clock::system())?;
     server.instance().faults.let_crash_end_process();
+    let _ = server.instance().reserved_descriptors.set(reserved);
     let pidfile = PidFile::write(pidfile.as_deref(), starter.as_ref());
     let place = describe(&server);
     tracing::info!("Ready to accept connections on {place}");
@@ -91,17 +87,15 @@ pub fn serve_cluster(options: ClusterOptions) -> Result<(), CliError> {
     }
     log::start(&settings, Standard::Error)?;
     log_remarks(&options.warnings, &options.notes);
-    let clients = options
-        .instances
-        .iter()
-        .map(|config| config.settings.maxclients());
-    // Five times maxclients is more than a test needs: no reason to warn if it cannot be had.
-    let _ = raise_descriptor_limit(clients.sum());
+    let reserved = make_room(&options.instances.iter().collect::<Vec<_>>())?;
     if settings.iter().any(|one| one.disable_thp) {
         forgo_huge_pages();
     }
     let signals = Signals::catch()?;
     let cluster = Cluster::start_with(options.instances, Clock::system)?;
+    for server in cluster.instances() {
+        let _ = server.instance().reserved_descriptors.set(reserved);
+    }
     let text = match options.announcement {
         Announcement::Text => text_announcement(&cluster),
         Announcement::Json => json_announcement(&cluster),

@@ -26,7 +26,7 @@ pub fn run(options: &TortureOptions) -> Result<(), CliError> {
     let run = &options.run;
     // A client's connection passes a proxy, which has two ends of its own.
     let descriptors = run.clients * run.service.instances() * 3 + run.clients * 2;
-    let _ = raise_descriptor_limit(u32::try_from(descriptors).unwrap_or(u32::MAX));
+    raise_descriptor_limit(u32::try_from(descriptors).unwrap_or(u32::MAX));
     let bar = Bar::start(TITLE, TITLE.len());
     let report = torture::run(run, &stop, &mut |progress| {
         bar.show(progress.done, format!("{} locks taken", progress.acquired));

@@ -1,10 +1,12 @@
 //! Listening sockets: bound once, then each connection goes to the next worker thread.
 
+use std::fs::File;
 use std::io;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use socket2::{Domain, SockRef, Socket, TcpKeepalive, Type};
@@ -18,8 +20,11 @@ use crate::server::connection::Connection;
 use crate::server::tasks::TaskGuard;
 use crate::server::workers::Workers;
 
-/// How long to wait when the system has no descriptor for another connection.
+/// How long to wait when there is not even a descriptor to refuse a connection.
 const ACCEPT_RETRY: Duration = Duration::from_millis(100);
+
+/// How many connections are refused before others on the thread have their turn.
+const REFUSED_AT_ONCE: usize = 100;
 
 /// The bound sockets of one instance.
 pub(super) struct Listeners {
@@ -177,6 +182,16 @@ fn bind_unix(
     Ok(listener)
 }
 
+/// Tells a client by `write` that there are too many.
+fn refuse(write: impl Fn(&[u8]) -> io::Result<usize>) {
+    let _ = write(format!("-{}\r\n", AdmissionError::TooManyClients).as_bytes());
+}
+
+/// A descriptor that does nothing.
+fn spare() -> Option<File> {
+    File::open("/dev/null").ok()
+}
+
 /// `protected-mode`: without a password, only peers on this machine are served.
 fn is_protected_from(settings: &Settings, address: &Address) -> bool {
     settings.protected_mode() && !settings.has_password() && !address.is_local()
@@ -187,6 +202,11 @@ struct Door {
     instance: Arc<Instance>,
     workers: Weak<Workers>,
     guard: TaskGuard,
+    /// A descriptor for the moment in which the process has no other: who cannot be let in is told
+    /// so.
+    spare: Option<File>,
+    /// Whether the log knows that descriptors are short.
+    is_told: bool,
 }
 
 impl Door {
@@ -195,10 +215,12 @@ impl Door {
             instance: Arc::clone(instance),
             workers: Arc::downgrade(workers),
             guard: guard.clone(),
+            spare: spare(),
+            is_told: false,
         }
     }
 
-    async fn accept_tcp(self, listener: TcpListener) {
+    async fn accept_tcp(mut self, listener: TcpListener) {
         loop {
             let accepted = tokio::select! {
                 accepted = listener.accept() => accepted,
@@ -206,16 +228,23 @@ impl Door {
             };
             match accepted {
                 Ok((stream, peer)) => {
+                    self.is_told = false;
                     if let Err(error) = self.admit_tcp(stream, peer) {
                         tracing::debug!("lost a connection from {peer}: {error}");
                     }
                 }
-                Err(error) => self.accept_failed(&error).await,
+                Err(error) => {
+                    let accept = |context: &mut Context<'_>| {
+                        let accepted = listener.poll_accept(context);
+                        accepted.map_ok(|(stream, _)| refuse(|line| stream.try_write(line)))
+                    };
+                    self.accept_failed(&error, accept).await;
+                }
             }
         }
     }
 
-    async fn accept_unix(self, listener: UnixListener, path: &Path) {
+    async fn accept_unix(mut self, listener: UnixListener, path: &Path) {
         let shown: Arc<str> = path.display().to_string().into();
         loop {
             let accepted = tokio::select! {
@@ -224,19 +253,54 @@ impl Door {
             };
             match accepted {
                 Ok((stream, _)) => {
+                    self.is_told = false;
                     if let Err(error) = self.admit_unix(stream, &shown) {
                         tracing::debug!("lost a connection on {shown}: {error}");
                     }
                 }
-                Err(error) => self.accept_failed(&error).await,
+                Err(error) => {
+                    let accept = |context: &mut Context<'_>| {
+                        let accepted = listener.poll_accept(context);
+                        accepted.map_ok(|(stream, _)| refuse(|line| stream.try_write(line)))
+                    };
+                    self.accept_failed(&error, accept).await;
+                }
             }
         }
         let _ = std::fs::remove_file(path);
     }
 
-    async fn accept_failed(&self, error: &io::Error) {
-        tracing::warn!("cannot accept a connection: {error}");
-        tokio::time::sleep(ACCEPT_RETRY).await;
+    /// Has those who wait refused, one after another, by `accept`. Without a spare descriptor, or
+    /// if that does not help, they wait longer.
+    async fn accept_failed(
+        &mut self,
+        error: &io::Error,
+        mut accept: impl FnMut(&mut Context<'_>) -> Poll<io::Result<()>>,
+    ) {
+        if !std::mem::replace(&mut self.is_told, true) {
+            tracing::warn!("cannot accept a connection: {error}");
+        }
+        let is_spared = self.spare.take().is_some();
+        let mut has_failed = !is_spared;
+        for _ in 0..REFUSED_AT_ONCE {
+            if has_failed {
+                break;
+            }
+            match std::future::poll_fn(|context| Poll::Ready(accept(context))).await {
+                Poll::Ready(Ok(())) => {
+                    let stats = &self.instance.stats;
+                    stats.connections_received.add(1);
+                    stats.connections_rejected.add(1);
+                }
+                Poll::Ready(Err(_)) => has_failed = true,
+                // Nobody waits: the socket knows now, and reports the next one.
+                Poll::Pending => break,
+            }
+        }
+        self.spare = spare();
+        if has_failed {
+            tokio::time::sleep(ACCEPT_RETRY).await;
+        }
     }
 
     fn admit_tcp(&self, stream: TcpStream, peer: SocketAddr) -> io::Result<()> {

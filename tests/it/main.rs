@@ -4,6 +4,7 @@ mod bench;
 mod clients;
 mod concurrency;
 mod debug;
+mod descriptors;
 mod differential;
 mod durability;
 mod endless_scripts;

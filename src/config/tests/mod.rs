@@ -228,6 +228,56 @@ fn what_a_start_has_settled_may_be_set_to_itself_alone() {
 }
 
 #[test]
+fn a_refused_effect_leaves_all_settings_as_they_were() {
+    let config = load_text("maxmemory 5\n").unwrap().config;
+    let mut seen = Vec::new();
+    let pairs: [(&[u8], &[u8]); 4] = [
+        (b"timeout", b"9"),
+        (b"maxmemory", b"7"),
+        (b"maxclients", b"12"),
+        (b"notify-keyspace-events", b"KEA"),
+    ];
+    let refusal = config.change(&pairs, &mut |effect| {
+        let settings = &config.settings;
+        seen.push((effect, settings.maxclients(), settings.maxmemory()));
+        match (effect, settings.maxclients()) {
+            (Effect::Clients, 12) => Err(SettingError::TooManyClients { clients: 10 }),
+            _ => Ok(()),
+        }
+    });
+    assert_eq!(
+        refusal.unwrap_err().to_string(),
+        "ERR CONFIG SET failed (possibly related to argument 'maxclients') - The operating system \
+         is not able to handle the specified number of clients, try with 10"
+    );
+    let expected = [
+        (Effect::Memory, 12, 7),
+        (Effect::Clients, 12, 7),
+        (Effect::Memory, 10_000, 5),
+        (Effect::Clients, 10_000, 5),
+    ];
+    assert_eq!(seen, expected);
+    for (name, value) in [
+        ("timeout", "0"),
+        ("maxmemory", "5"),
+        ("maxclients", "10000"),
+    ] {
+        assert_eq!(shown(&config, name), value);
+    }
+    assert_eq!(config.settings.timeout_s(), None);
+    // What does not change has no effect.
+    seen.clear();
+    let same: [(&[u8], &[u8]); 2] = [(b"maxclients", b"10000"), (b"timeout", b"3")];
+    config
+        .change(&same, &mut |effect| {
+            seen.push((effect, 0, 0));
+            Ok(())
+        })
+        .unwrap();
+    assert_eq!(seen, []);
+}
+
+#[test]
 fn always_has_one_thread_unless_it_is_given_more() {
     let threads = |text| load_text(text).unwrap().config.settings.io_threads;
     assert_eq!(threads("durability always\n"), 1);

@@ -37,6 +37,10 @@ fn every_refusal_of_a_setting_has_its_sentence() {
             SettingError::TooManyAddresses,
             "Too many bind addresses specified.",
         ),
+        (
+            SettingError::TooManyClients { clients: 7 },
+            "The operating system is not able to handle the specified number of clients, try with 7",
+        ),
         (SettingError::PrimaryPort, "Invalid master port"),
         (SettingError::SavePoints, "Invalid save parameters"),
         (

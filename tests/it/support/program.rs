@@ -21,7 +21,7 @@ pub(crate) const READY: &str = "Ready to accept connections on ";
 pub(crate) struct Running {
     pub(crate) child: Child,
     pub(crate) lines: mpsc::Receiver<String>,
-    _place: Directory,
+    place: Directory,
 }
 
 impl Running {
@@ -43,7 +43,7 @@ impl Running {
         Running {
             child,
             lines,
-            _place: place,
+            place,
         }
     }
 
@@ -52,8 +52,13 @@ impl Running {
         Running {
             child,
             lines: mpsc::channel().1,
-            _place: place,
+            place,
         }
+    }
+
+    /// The directory it was started in, or that it was adopted with.
+    pub(crate) fn place(&self) -> &Directory {
+        &self.place
     }
 
     pub(crate) fn line(&self) -> String {
