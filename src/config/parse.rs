@@ -65,9 +65,12 @@ impl Kind {
             }
             Kind::MemoryOrPercent => memory_or_percent(word),
             Kind::Choice(allowed) => choice(word, allowed).map(|word| Value::Choices(vec![word])),
-            Kind::FileName(refusal) if word.contains(&b'/') => {
-                Err(SettingError::NotAFileName(refusal))
+            Kind::FileName(name, noun) | Kind::FileNameOrNone(name, noun)
+                if word.iter().any(|byte| br"/\".contains(byte)) =>
+            {
+                Err(SettingError::NotAFileName { name, noun })
             }
+            Kind::FileName(name, _) if word.is_empty() => Err(SettingError::EmptyFileName { name }),
             Kind::Notify => NotifyFlags::parse(word)
                 .map(Value::Notify)
                 .ok_or(SettingError::EventClass),

@@ -21,14 +21,14 @@ pub(super) const HONOURED: &[Setting] = &[
     ),
     Setting::new(
         "appenddirname",
-        Kind::FileName("appenddirname can't be a path, just a dirname"),
+        Kind::FileName("appenddirname", "dirname"),
         "appendonlydir",
         AtStart,
         Honoured("the directory of the journal, in `dir`"),
     ),
     Setting::new(
         "appendfilename",
-        Kind::FileName("appendfilename can't be a path, just a filename"),
+        Kind::FileName("appendfilename", "filename"),
         "appendonly.aof",
         AtStart,
         Honoured("how the names of the journal's files begin"),
@@ -119,7 +119,7 @@ pub(super) const HONOURED: &[Setting] = &[
     ),
     Setting::new(
         "dbfilename",
-        Kind::FileName("dbfilename can't be a path, just a filename"),
+        Kind::FileNameOrNone("dbfilename", "filename"),
         "dump.rdb",
         Protected,
         Honoured("the snapshot of a Redis in `dir` that is loaded where there is no journal"),

@@ -34,8 +34,10 @@ pub enum Kind {
     Choices(&'static [&'static str]),
     /// Any bytes.
     Text,
-    /// A name without a directory; the text is the refusal of a path.
-    FileName(&'static str),
+    /// A name without a directory: the setting, and what the refusal of a path calls it.
+    FileName(&'static str, &'static str),
+    /// The same, where no name stands for no file.
+    FileNameOrNone(&'static str, &'static str),
     /// Words: addresses, at most `max` of them.
     Words {
         /// How many there may be.

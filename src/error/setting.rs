@@ -43,9 +43,20 @@ pub enum SettingError {
     /// Both SAVE and NOSAVE.
     #[error("shutdown options SAVE and NOSAVE can't be used simultaneously")]
     SaveAndNosave,
-    /// A path where a file name belongs; the setting has its own sentence.
-    #[error("{0}")]
-    NotAFileName(&'static str),
+    /// A path where a file name belongs.
+    #[error("{name} can't be a path, just a {noun}")]
+    NotAFileName {
+        /// The setting.
+        name: &'static str,
+        /// What it names.
+        noun: &'static str,
+    },
+    /// No name where a file name belongs.
+    #[error("{name} can't be empty")]
+    EmptyFileName {
+        /// The setting.
+        name: &'static str,
+    },
     /// A letter of `notify-keyspace-events` that is none.
     #[error("Invalid event class character. Use 'Ag$lshzxeKEtmdn'.")]
     EventClass,

@@ -151,6 +151,12 @@ fn a_wrong_line_is_named_with_place_and_reason() {
             "appendfilename a/b",
             "appendfilename can't be a path, just a filename",
         ),
+        (
+            r"appendfilename a\b",
+            "appendfilename can't be a path, just a filename",
+        ),
+        ("appendfilename \"\"", "appendfilename can't be empty"),
+        ("appenddirname \"\"", "appenddirname can't be empty"),
         ("replicaof a", "wrong number of arguments"),
         ("notify-keyspace-events K E", "wrong number of arguments"),
         (

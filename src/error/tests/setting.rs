@@ -88,8 +88,17 @@ fn every_refusal_of_a_setting_has_its_sentence() {
             "argument(s) must be one of the following: no, yes, local",
         ),
         (
-            SettingError::NotAFileName("no path, please"),
-            "no path, please",
+            SettingError::NotAFileName {
+                name: "appenddirname",
+                noun: "dirname",
+            },
+            "appenddirname can't be a path, just a dirname",
+        ),
+        (
+            SettingError::EmptyFileName {
+                name: "appendfilename",
+            },
+            "appendfilename can't be empty",
         ),
         (
             SettingError::NotHonoured { why: "none" },
