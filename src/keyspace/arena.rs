@@ -9,8 +9,8 @@ use std::mem::MaybeUninit;
 
 use parking_lot::Mutex;
 
-/// What is asked of the system at a time, in bytes.
-const REGION_BYTES: usize = 2 << 20;
+/// What is asked of the system at a time, in bytes; an interpreter would take minutes over that.
+const REGION_BYTES: usize = if cfg!(miri) { 64 << 10 } else { 2 << 20 };
 
 /// Blocks of one type, given out and taken back.
 pub(super) struct Arena<B: 'static> {
