@@ -74,6 +74,9 @@ pub mod durability;
 pub mod error;
 pub mod fault;
 pub mod fiber;
+#[doc(hidden)]
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 pub mod gate;
 pub mod glob;
 pub mod histogram;

@@ -88,7 +88,7 @@ impl Horizon {
     }
 }
 
-fn format(count: u64, promise: &Promise) -> [u8; SLOT_BYTES] {
+pub(super) fn format(count: u64, promise: &Promise) -> [u8; SLOT_BYTES] {
     let Promise {
         boot_id,
         until_us,
@@ -109,7 +109,7 @@ fn format(count: u64, promise: &Promise) -> [u8; SLOT_BYTES] {
     slot
 }
 
-fn parse(slot: &[u8]) -> Option<(u64, Promise)> {
+pub(super) fn parse(slot: &[u8]) -> Option<(u64, Promise)> {
     let line = slot.split(|byte| *byte == b'\n').next()?;
     let (sum, text) = std::str::from_utf8(line).ok()?.split_once(' ')?;
     if u64::from_str_radix(sum, 16).ok()? != xxh3_64(text.as_bytes()) {

@@ -15,6 +15,8 @@ mod disk;
 mod dump;
 pub mod file;
 mod frames;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod health;
 mod horizon;
 mod increment;

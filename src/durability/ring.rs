@@ -28,12 +28,12 @@ pub(super) const NAME: &str = "quintlock.ring";
 /// Bytes of records: few enough to stay in a core's cache.
 pub(super) const RING_BYTES: u64 = 512 * 1024;
 /// A page of any size that is in use.
-const HEADER_BYTES: u64 = 64 * 1024;
-const MAGIC: u64 = u64::from_le_bytes(*b"QLRING02");
+pub(super) const HEADER_BYTES: u64 = 64 * 1024;
+pub(super) const MAGIC: u64 = u64::from_le_bytes(*b"QLRING02");
 
 /// The words of the header.
 #[derive(Clone, Copy)]
-enum Word {
+pub(super) enum Word {
     Magic = 0,
     Boot = 1,
     /// Which of the two places is in force: the lowest bit tells.
@@ -272,7 +272,7 @@ impl Drop for Ring {
 }
 
 /// The first word of the place that is in force.
-fn place_of(turn: u64) -> usize {
+pub(super) fn place_of(turn: u64) -> usize {
     match turn % 2 {
         0 => Word::FirstPlace as usize,
         _ => Word::SecondPlace as usize,

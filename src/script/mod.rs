@@ -9,8 +9,9 @@ pub mod lua;
 pub mod native;
 pub mod shebang;
 
-#[cfg(test)]
-mod differential;
+#[cfg_attr(fuzzing, expect(dead_code, reason = "tests use more of it"))]
+#[cfg(any(test, fuzzing))]
+pub(crate) mod differential;
 
 use crate::error::CommandError;
 use crate::resp::reply::Reply;

@@ -21,7 +21,8 @@ mod run;
 mod selection;
 mod value;
 
-#[cfg(test)]
+#[cfg_attr(fuzzing, expect(dead_code, reason = "tests use more of it"))]
+#[cfg(any(test, fuzzing))]
 pub(crate) mod differential;
 
 use std::fmt;

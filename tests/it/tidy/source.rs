@@ -88,6 +88,7 @@ fn test_modules(source: &Source) -> Vec<String> {
     };
     source
         .text
+        .replace("#[cfg(any(test, fuzzing))]\n", "#[cfg(test)]\n")
         .split("#[cfg(test)]\n")
         .skip(1)
         .filter_map(|after| after.lines().next()?.strip_suffix(';')?.split_once("mod "))
@@ -160,6 +161,8 @@ fn files_for_tests_are_told_by_their_parent() {
         "#[cfg(test)]\npub(crate) mod hostile;\nmod b;\n",
     );
     assert_eq!(test_modules(&parent), ["src/a/hostile"]);
+    let parent = Source::new("src/a.rs", "#[cfg(any(test, fuzzing))]\nmod b;\nmod c;\n");
+    assert_eq!(test_modules(&parent), ["src/a/b"]);
     let parent = Source::new("src/a.rs", "#[cfg(test)]\nmod tests;\n");
     assert_eq!(test_modules(&parent), ["src/a/tests"]);
     let parent = Source::new("src/a.rs", "#[cfg(test)]\nmod tests {\n    let a = 1;\n}\n");

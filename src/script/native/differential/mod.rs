@@ -7,17 +7,24 @@
 //! written. The corpus is `tests/scripts/locks`. `CASES=n` sets how many cases a test runs.
 
 mod case;
+#[cfg(test)]
 mod corpus;
+#[cfg(test)]
 mod grammar;
 mod memory;
+#[cfg(test)]
 mod mutation;
+#[cfg(test)]
 mod real;
 mod show;
 
 pub(crate) use self::case::{Case, Held, KEY_NAMES, Observed, Seed, Timing, reply_text};
+#[cfg(test)]
 pub(crate) use self::corpus::{Script, cases, native_corpus};
+#[cfg(test)]
 pub(crate) use self::grammar::made_up_script;
 pub(crate) use self::memory::Memory;
+#[cfg(test)]
 pub(crate) use self::mutation::mutants;
 pub(crate) use self::show::quoted;
 
@@ -29,6 +36,7 @@ use crate::script::Calls;
 pub(crate) const NOW_UNIX_MS: i64 = 1_800_000_000_000;
 
 /// How many cases a test runs: what `CASES` says, else `default`.
+#[cfg(test)]
 pub(crate) fn case_count(default: usize) -> usize {
     match std::env::var("CASES") {
         Ok(count) => count.parse().expect("CASES is a number"),
