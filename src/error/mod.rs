@@ -33,7 +33,7 @@ pub use keeper::KeeperError;
 pub use protocol::{AdmissionError, ProtocolError};
 pub use quoted::Quoted;
 pub use restore::RestoreError;
-pub use script::ScriptError;
+pub use script::{ScriptError, error_reply_line};
 pub use setting::SettingError;
 pub use torture::TortureError;
 

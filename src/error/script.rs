@@ -1,6 +1,26 @@
 //! What a script is refused by the server. The language's own messages are Lua's and stay there.
 
-use super::Quoted;
+use super::{GENERAL_CODE, Quoted};
+use crate::resp::reply::Blob;
+
+/// The line that `redis.error_reply` makes of a text: code, blank, message.
+///
+/// A NUL ends the text, a leading `-` is dropped, a text of one word gets the general code, and the
+/// message has no line end around it.
+pub fn error_reply_line(text: &[u8]) -> Blob {
+    let text = text.split(|&byte| byte == 0).next().unwrap_or_default();
+    let text = text.strip_prefix(b"-").unwrap_or(text);
+    let (code, message) = match text.iter().position(|&byte| byte == b' ') {
+        Some(blank) => text.split_at(blank + 1),
+        None => (GENERAL_CODE.as_bytes(), text),
+    };
+    let is_text = |byte: &u8| !matches!(byte, b'\r' | b'\n');
+    let start = message.iter().position(is_text).unwrap_or(message.len());
+    let end = message.iter().rposition(is_text).map_or(start, |at| at + 1);
+    let mut line = Blob::from_slice(code);
+    line.extend_from_slice(&message[start..end]);
+    line
+}
 
 /// A script that may not be, may not run, or may not do what it tries.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]

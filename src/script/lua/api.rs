@@ -8,7 +8,7 @@ use smallvec::SmallVec;
 use super::convert::{push_command_error, push_reply};
 use super::number::{format_general, to_int};
 use super::stack::{Body, Kind, Outcome, Raise, Stack};
-use crate::error::{GENERAL_CODE, ScriptError};
+use crate::error::{ScriptError, error_reply_line};
 use crate::resp::reply::Reply;
 
 /// The version scripts see; clients' scripts compare it.
@@ -150,12 +150,7 @@ fn error_reply(stack: &Stack) -> Outcome {
         stack.push_error(&ScriptError::ReplyText);
         return Ok(1);
     };
-    let text = text.strip_prefix(b"-").unwrap_or(text);
-    if text.contains(&b' ') {
-        stack.push_error_table(text);
-    } else {
-        stack.push_error_table(&[GENERAL_CODE.as_bytes(), text].concat());
-    }
+    stack.push_error_table(&error_reply_line(text));
     Ok(1)
 }
 

@@ -6,7 +6,7 @@ use super::super::ast::{Builtin, Command, Line, OnError};
 use super::super::value::{Text, Value};
 use super::super::{UNPACKED_MAX, number};
 use super::{Evaluated, Raised, Run};
-use crate::error::{CommandError, GENERAL_CODE, ScriptError};
+use crate::error::{CommandError, ScriptError, error_reply_line};
 use crate::resp::reply::{Blob, Reply};
 use crate::script::Calls;
 
@@ -26,7 +26,7 @@ impl<'a, C: Calls + ?Sized> Run<'_, 'a, C> {
             }),
             (Builtin::StatusReply, Value::Text(line)) => self.tables.status(line),
             (Builtin::ErrorReply, Value::Text(line)) => {
-                let line = error_line(line.bytes());
+                let line = error_reply_line(line.bytes());
                 self.tables.error(line.into())
             }
             (Builtin::StatusReply | Builtin::ErrorReply, _) => {
@@ -143,22 +143,4 @@ impl<'a, C: Calls + ?Sized> Run<'_, 'a, C> {
             OnError::Return => Ok(self.tables.error(Blob::from_vec(message).into())),
         }
     }
-}
-
-/// What `redis.error_reply` makes of its text: one leading `-` is dropped, and a text of one
-/// word is given the general code.
-fn error_line(text: &[u8]) -> Blob {
-    let text = text.split(|&byte| byte == 0).next().unwrap_or_default();
-    let text = text.strip_prefix(b"-").unwrap_or(text);
-    let end = text
-        .iter()
-        .rposition(|byte| !matches!(byte, b'\r' | b'\n'))
-        .map_or(0, |at| at + 1);
-    let text = text.get(..end).unwrap_or_default();
-    let mut line = Blob::new();
-    if !text.contains(&b' ') {
-        line.extend_from_slice(GENERAL_CODE.as_bytes());
-    }
-    line.extend_from_slice(text);
-    line
 }
