@@ -18,6 +18,8 @@ use crate::sync::{RawRwLock, RwLock, RwLockReadGuard};
 
 /// How long a thread blocks before it looks again whether the holder has parked.
 const LOOK_AGAIN: Duration = Duration::from_micros(200);
+/// How long a thread that has nothing else to do blocks before it asks whether it should go on.
+const ASK_AGAIN: Duration = Duration::from_millis(50);
 
 /// See the module's text.
 #[derive(Default)]
@@ -91,6 +93,16 @@ impl Gate {
         }
     }
 
+    /// The same; `None` once `gives_up` says so, which is asked a few times a second.
+    pub fn shared_unless(&self, gives_up: impl Fn() -> bool) -> Option<Shared<'_>> {
+        while !gives_up() {
+            if let Some(guard) = self.lock.try_read_for(ASK_AGAIN) {
+                return Some(Shared { _guard: guard });
+            }
+        }
+        None
+    }
+
     /// Access alone for a thread that has nothing else to do.
     pub fn whole_blocking(self: &Arc<Gate>) -> Whole {
         Whole {
@@ -162,6 +174,22 @@ mod tests {
         assert!(gate.whole().is_none());
         drop(whole);
         assert!(gate.shared().is_some());
+    }
+
+    #[test]
+    fn who_waits_for_a_parked_holder_may_give_up() {
+        let gate = Arc::new(Gate::default());
+        assert!(gate.shared_unless(|| true).is_none());
+        let whole = gate.whole().unwrap();
+        gate.park(Hold::Parked);
+        let asked = std::cell::Cell::new(0);
+        let gives_up = || {
+            asked.set(asked.get() + 1);
+            asked.get() == 3
+        };
+        assert!(gate.shared_unless(gives_up).is_none());
+        drop(whole);
+        assert!(gate.shared_unless(|| false).is_some());
     }
 
     #[test]

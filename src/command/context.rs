@@ -203,6 +203,30 @@ impl<'a> Context<'a> {
         !self.has_told_refusal
     }
 
+    /// Lets everything that is changed from now on be one transaction, which ends with this context;
+    /// nothing else runs meanwhile.
+    pub fn begin_transaction(&mut self) {
+        debug_assert!(self.access == Access::Whole, "others run beside it");
+        let keyspace = &self.instance.keyspace;
+        self.held = Some(keyspace.transaction(self.now));
+    }
+
+    /// Removes every key of a database.
+    pub fn flush(&mut self, database: usize) {
+        match &mut self.held {
+            Some(held) => held.flush(database),
+            None => self.instance.keyspace.flush(database),
+        }
+    }
+
+    /// Gives each of two databases the keys of the other.
+    pub fn swap(&mut self, first: usize, second: usize) {
+        match &mut self.held {
+            Some(held) => held.swap(first, second),
+            None => self.instance.keyspace.swap(first, second, self.now),
+        }
+    }
+
     /// Calls `act` while the shards of all `keys`, each in its database, are locked at once.
     pub fn holding_each<R>(
         &mut self,

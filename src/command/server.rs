@@ -30,7 +30,7 @@ pub fn dbsize(ctx: &mut Context<'_>, _args: &[&[u8]]) -> CommandResult {
 /// `FLUSHDB [ASYNC | SYNC]`
 pub fn flushdb(ctx: &mut Context<'_>, args: &[&[u8]]) -> CommandResult {
     check_flush_mode(args)?;
-    ctx.instance.keyspace.flush(ctx.session.database);
+    ctx.flush(ctx.session.database);
     Ok(Reply::OK.into())
 }
 
@@ -39,9 +39,8 @@ pub fn flushdb(ctx: &mut Context<'_>, args: &[&[u8]]) -> CommandResult {
 /// `FLUSHALL [ASYNC | SYNC]`
 pub fn flushall(ctx: &mut Context<'_>, args: &[&[u8]]) -> CommandResult {
     check_flush_mode(args)?;
-    let keyspace = &ctx.instance.keyspace;
-    for database in 0..keyspace.databases() {
-        keyspace.flush(database);
+    for database in 0..ctx.instance.keyspace.databases() {
+        ctx.flush(database);
     }
     Ok(Reply::OK.into())
 }

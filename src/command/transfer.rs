@@ -148,6 +148,6 @@ pub fn swapdb(ctx: &mut Context<'_>, args: &[&[u8]]) -> CommandResult {
     let keyspace = &ctx.instance.keyspace;
     let existing = |number| args::existing_database(number, keyspace);
     let (first, second) = (existing(first)?, existing(second)?);
-    keyspace.swap(first, second, ctx.now);
+    ctx.swap(first, second);
     Ok(Reply::OK.into())
 }

@@ -7,6 +7,7 @@
 
 use std::str;
 
+use crate::clock::{BootTime, Clock, WallOffset};
 use crate::error::Damage;
 
 /// What a line beginning with `#` says.
@@ -34,6 +35,37 @@ pub enum Annotation<'a> {
 
 const BOOT: &[u8] = b"QL:boot=";
 const END: &[u8] = b"QL:end";
+
+/// Both clocks, as an annotation tells them.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Clocks {
+    pub(super) now: BootTime,
+    unix_us: i64,
+}
+
+impl Clocks {
+    /// Reads both. They are told to be apart by whole milliseconds, as deadlines are written: one that
+    /// was read and is written again stays the same.
+    pub(super) fn read(clock: &Clock) -> Clocks {
+        let (now, unix_us) = clock.boot_and_unix_micros();
+        let unix_us = unix_us.max(0);
+        // Not by less than it is: whoever has a wall clock alone waits a little longer.
+        let beyond_us = (i128::from(unix_us) - i128::from(now.micros())).rem_euclid(1000) as i64;
+        let unix_us = unix_us.saturating_add((1000 - beyond_us) % 1000);
+        Clocks { now, unix_us }
+    }
+
+    /// What deadlines are written by behind the annotation.
+    pub(super) fn offset(self) -> WallOffset {
+        WallOffset::between(self.now, self.unix_us)
+    }
+
+    /// The annotation.
+    pub(super) fn line(self, boot_id: &str) -> String {
+        let (now_us, unix_us) = (self.now.micros(), self.unix_us);
+        format!("#QL:boot={boot_id} now={now_us} unix={unix_us}\r\n")
+    }
+}
 
 impl<'a> Annotation<'a> {
     /// Reads a line without its `#` and its end.
@@ -82,6 +114,29 @@ fn number(word: &str) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_written_is_read_and_the_clocks_are_apart_by_whole_milliseconds() {
+        let clock = Clock::manual();
+        for step_us in [0, 1, 999, 1_000_001] {
+            clock.advance(std::time::Duration::from_micros(step_us));
+            let clocks = Clocks::read(&clock);
+            let (now, unix_us) = clock.boot_and_unix_micros();
+            assert_eq!(clocks.now, now);
+            assert!((unix_us..unix_us + 1000).contains(&clocks.unix_us));
+            assert_eq!((clocks.unix_us - now.micros() as i64) % 1000, 0);
+            let line = clocks.line("id");
+            let line = line
+                .strip_prefix('#')
+                .and_then(|line| line.strip_suffix("\r\n"));
+            let expected = Annotation::Boot {
+                boot_id: "id",
+                now_us: now.micros(),
+                unix_us: clocks.unix_us as u64,
+            };
+            assert_eq!(Annotation::parse(line.unwrap().as_bytes()), Ok(expected));
+        }
+    }
 
     #[test]
     fn our_lines_are_understood() {

@@ -5,13 +5,14 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
+use super::annotation::Clocks;
 use super::frames::Set;
 use super::increment::Increment;
-use super::record::{Encoder, PLAIN_BYTES_MAX, bound, bound_of_all, encode_behind};
+use super::record::{PLAIN_BYTES_MAX, bound, bound_of_all};
 use super::storage::StoredFile;
 use super::writer::Writer;
 use crate::clock::{BootTime, Clock, WallOffset};
-use crate::keyspace::{KeyChange, KeyState};
+use crate::keyspace::{DatabaseChange, KeyChange, KeyState};
 
 /// How often the clocks are noted while there are changes.
 const ANNOTATE_US: u64 = 1_000_000;
@@ -22,18 +23,11 @@ pub(super) struct Journal {
     /// The database of the records so far.
     selected: Option<usize>,
     boot_id: Arc<str>,
-    annotated_us: u64,
+    /// The clocks are noted before a record of this time or later.
+    annotate_at_us: u64,
+    /// Invariant: it is that of the last annotation in the file, so whoever reads the file finds the
+    /// deadlines that were meant, however the wall clock has gone since.
     offset: WallOffset,
-    /// What is collected to be appended as one.
-    group: Option<Group>,
-}
-
-#[derive(Default)]
-struct Group {
-    records: Vec<u8>,
-    count: usize,
-    has_grant: bool,
-    has_swap: bool,
 }
 
 /// What it would mean to lose changes.
@@ -55,6 +49,15 @@ impl Kind {
             Kind::Grant
         }
     }
+
+    pub(super) fn of_transaction(databases: &[DatabaseChange], changes: &[KeyChange<'_>]) -> Kind {
+        let is_swap = |change: &DatabaseChange| matches!(change, DatabaseChange::Swapped(..));
+        if databases.iter().any(is_swap) {
+            Kind::Grant
+        } else {
+            Kind::of(changes)
+        }
+    }
 }
 
 impl Journal {
@@ -74,9 +77,8 @@ impl Journal {
             writer,
             selected: None,
             boot_id,
-            annotated_us: 0,
+            annotate_at_us: 0,
             offset: WallOffset::between(now, unix_us),
-            group: None,
         };
         journal.annotate(clock)?;
         Ok(journal)
@@ -92,11 +94,9 @@ impl Journal {
         clock: &Clock,
     ) -> io::Result<(Arc<StoredFile>, u64)> {
         let old = self.writer.move_to(increment)?;
-        if self.group.is_none() {
-            self.selected = None;
-        }
+        self.selected = None;
         // The file is another one whatever comes: should this fail, the next record tries it again.
-        self.annotated_us = 0;
+        self.annotate_at_us = 0;
         let _ = self.annotate(clock);
         Ok(old)
     }
@@ -113,8 +113,8 @@ impl Journal {
         clock: &Clock,
     ) -> io::Result<()> {
         match changes {
-            [change] if self.group.is_none() => self.append_one(change, now, clock),
-            _ => self.append_all(changes, now, clock),
+            [change] => self.append_one(change, now, clock),
+            _ => self.append_all(&[], changes, now, clock),
         }
     }
 
@@ -152,32 +152,44 @@ impl Journal {
         }
     }
 
-    fn append_all(
+    /// Appends what a transaction has done.
+    ///
+    /// # Errors
+    /// There is no space for it.
+    pub(super) fn append_transaction(
         &mut self,
+        databases: &[DatabaseChange],
         changes: &[KeyChange<'_>],
         now: BootTime,
         clock: &Clock,
     ) -> io::Result<()> {
+        match (databases, changes) {
+            ([], []) => Ok(()),
+            ([], [change]) => self.append_one(change, now, clock),
+            _ => self.append_all(databases, changes, now, clock),
+        }
+    }
+
+    fn append_all(
+        &mut self,
+        databases: &[DatabaseChange],
+        changes: &[KeyChange<'_>],
+        now: BootTime,
+        clock: &Clock,
+    ) -> io::Result<()> {
+        if !databases.is_empty() {
+            self.writer.fix_all();
+        }
         for change in changes {
             self.writer.forget(change.hash);
         }
-        if self.group.is_none() {
-            self.annotate_if_due(now, clock)?;
-        }
+        self.annotate_if_due(now, clock)?;
         let offset = self.offset;
         let mut selected = self.selected;
-        if let Some(group) = &mut self.group {
-            group.has_grant |= Kind::of(changes) == Kind::Grant;
-            for change in changes.chunks(1) {
-                group.collect(bound_of_all(change), |encoder| {
-                    encoder.changes(change, &mut selected, offset);
-                });
-            }
-        } else {
-            self.writer.write(bound_of_all(changes), |encoder| {
-                encoder.changes(changes, &mut selected, offset);
+        self.writer
+            .write(bound_of_all(databases, changes), |encoder| {
+                encoder.changes(databases, changes, &mut selected, offset);
             })?;
-        }
         self.selected = selected;
         Ok(())
     }
@@ -195,68 +207,6 @@ impl Journal {
         Ok(())
     }
 
-    /// Appends that a database was emptied.
-    ///
-    /// # Errors
-    /// There is no space for it.
-    pub(super) fn append_flush(&mut self, database: usize) -> io::Result<()> {
-        self.writer.fix_all();
-        self.append_plain(|encoder| {
-            encoder.select(database, &mut None);
-            encoder.flush();
-        })?;
-        self.selected = Some(database);
-        Ok(())
-    }
-
-    /// Appends that two databases were swapped.
-    ///
-    /// # Errors
-    /// There is no space for it.
-    pub(super) fn append_swap(&mut self, first: usize, second: usize) -> io::Result<()> {
-        self.writer.fix_all();
-        if let Some(group) = &mut self.group {
-            group.has_grant = true;
-            group.has_swap = true;
-        }
-        self.append_plain(|encoder| encoder.swap(first, second))
-    }
-
-    /// What is appended until [`Journal::end_group`] is one.
-    pub(super) fn begin_group(&mut self) {
-        // It may be appended to another file than the one that is open now.
-        self.selected = None;
-        self.group = Some(Group::default());
-    }
-
-    /// What it would mean to lose what was collected.
-    pub(super) fn group_kind(&self) -> Kind {
-        match &self.group {
-            Some(group) if group.has_grant => Kind::Grant,
-            _ => Kind::Removal,
-        }
-    }
-
-    /// Whether databases were swapped in what was collected.
-    pub(super) fn group_swaps(&self) -> bool {
-        self.group.as_ref().is_some_and(|group| group.has_swap)
-    }
-
-    /// Appends what was collected.
-    ///
-    /// # Errors
-    /// There is no space for it.
-    pub(super) fn end_group(&mut self) -> io::Result<()> {
-        let Some(Group { records, count, .. }) = self.group.take() else {
-            return Ok(());
-        };
-        self.writer
-            .write(records.len() + PLAIN_BYTES_MAX, |encoder| match count {
-                0 | 1 => encoder.records(&records),
-                _ => encoder.transaction(|encoder| encoder.records(&records)),
-            })
-    }
-
     /// Says that the server ends in peace, and syncs.
     ///
     /// # Errors
@@ -271,7 +221,7 @@ impl Journal {
 
     #[inline]
     fn annotate_if_due(&mut self, now: BootTime, clock: &Clock) -> io::Result<()> {
-        if now.micros().saturating_sub(self.annotated_us) >= ANNOTATE_US {
+        if now.micros() >= self.annotate_at_us {
             self.annotate(clock)?;
         }
         Ok(())
@@ -279,37 +229,12 @@ impl Journal {
 
     /// Notes both clocks: a reader knows by them what the deadlines mean.
     fn annotate(&mut self, clock: &Clock) -> io::Result<()> {
-        let (now, unix_us) = clock.boot_and_unix_micros();
-        let line = annotation(&self.boot_id, now, unix_us);
+        let noted = Clocks::read(clock);
+        let line = noted.line(&self.boot_id);
         self.writer
             .write(PLAIN_BYTES_MAX, |encoder| encoder.records(line.as_bytes()))?;
-        self.annotated_us = now.micros();
-        self.offset = WallOffset::between(now, unix_us);
+        self.annotate_at_us = noted.now.micros() + ANNOTATE_US;
+        self.offset = noted.offset();
         Ok(())
     }
-
-    /// Appends a record without a key.
-    fn append_plain(&mut self, encode: impl FnOnce(&mut Encoder<'_>)) -> io::Result<()> {
-        match &mut self.group {
-            Some(group) => {
-                group.collect(PLAIN_BYTES_MAX, encode);
-                Ok(())
-            }
-            None => self.writer.write(PLAIN_BYTES_MAX, encode),
-        }
-    }
-}
-
-impl Group {
-    /// Adds what `encode` writes, at most `bound` bytes.
-    fn collect(&mut self, bound: usize, encode: impl FnOnce(&mut Encoder<'_>)) {
-        encode_behind(&mut self.records, bound, encode);
-        self.count += 1;
-    }
-}
-
-/// The line that tells a reader what the deadlines behind it mean.
-pub(super) fn annotation(boot_id: &str, now: BootTime, unix_us: i64) -> String {
-    let (now_us, unix_us) = (now.micros(), unix_us.max(0));
-    format!("#QL:boot={boot_id} now={now_us} unix={unix_us}\r\n")
 }

@@ -22,7 +22,7 @@ use super::storage::Storage;
 use super::wakeup::Wakeup;
 use crate::clock::{BootTime, Clock};
 use crate::keyspace::prefetch::prefetch;
-use crate::keyspace::{Hashed, KeyChange, KeyState, Recorder};
+use crate::keyspace::{DatabaseChange, Hashed, KeyChange, KeyState, Recorder};
 use crate::receipt;
 use crate::sync::Mutex;
 
@@ -77,11 +77,6 @@ pub(super) struct Marks {
     pub(super) unguarded: AtomicU64,
     pub(super) journal_syncs: AtomicU64,
     pub(super) horizon_syncs: AtomicU64,
-}
-
-/// Changes that are appended as one when it is dropped.
-pub struct Group<'a> {
-    keeper: &'a Keeper,
 }
 
 /// What a reply waits for.
@@ -144,12 +139,6 @@ impl Keeper {
         for waker in waiters {
             waker.wake();
         }
-    }
-
-    /// What is appended until this is dropped is one. For who has the keyspace alone.
-    pub fn group(&self) -> Group<'_> {
-        self.journal.lock().begin_group();
-        Group { keeper: self }
     }
 
     /// For how many milliseconds nothing is granted yet; `None` for as soon as asked.
@@ -232,6 +221,18 @@ impl Keeper {
         }
     }
 
+    #[inline]
+    fn guard_all(&self, changes: &[KeyChange<'_>], now: BootTime) {
+        for change in changes {
+            match change.state {
+                KeyState::Set(_, deadline)
+                | KeyState::New(_, deadline)
+                | KeyState::Deadline(deadline) => self.guard(deadline, now),
+                KeyState::Gone => {}
+            }
+        }
+    }
+
     #[cold]
     fn want(&self, deadline: Option<BootTime>, now: BootTime) {
         let guard_max_us = self.marks.guard_max_us.load(Ordering::SeqCst);
@@ -272,39 +273,28 @@ impl Keeper {
     }
 }
 
-impl Drop for Group<'_> {
-    fn drop(&mut self) {
-        let mut journal = self.keeper.journal.lock();
-        let kind = journal.group_kind();
-        if journal.group_swaps() {
-            // Since it was told, a rewrite may have begun the file that it is appended to.
-            self.keeper.rewriting.spoil();
-        }
-        let ended = journal.end_group();
-        self.keeper.appended(&mut journal, kind, ended);
-    }
-}
-
 impl Recorder for Arc<Keeper> {
     fn changed(&self, changes: &[KeyChange<'_>], now: BootTime) {
         let mut journal = self.journal.lock();
         let result = journal.append(changes, now, &self.clock);
         self.appended(&mut journal, Kind::of(changes), result);
         drop(journal);
-        for change in changes {
-            match change.state {
-                KeyState::Set(_, deadline)
-                | KeyState::New(_, deadline)
-                | KeyState::Deadline(deadline) => self.guard(deadline, now),
-                KeyState::Gone => {}
-            }
-        }
+        self.guard_all(changes, now);
     }
 
-    fn flushed(&self, database: usize) {
+    fn transaction(&self, databases: &[DatabaseChange], changes: &[KeyChange<'_>]) {
+        let now = self.clock.now();
+        let is_swap = |change: &DatabaseChange| matches!(change, DatabaseChange::Swapped(..));
         let mut journal = self.journal.lock();
-        let result = journal.append_flush(database);
-        self.appended(&mut journal, Kind::Removal, result);
+        if databases.iter().any(is_swap) {
+            // A snapshot with some databases from before and some from after is none.
+            self.rewriting.spoil();
+        }
+        let result = journal.append_transaction(databases, changes, now, &self.clock);
+        let kind = Kind::of_transaction(databases, changes);
+        self.appended(&mut journal, kind, result);
+        drop(journal);
+        self.guard_all(changes, now);
     }
 
     #[inline]
@@ -318,13 +308,5 @@ impl Recorder for Arc<Keeper> {
                 prefetch(ring.at(position));
             }
         }
-    }
-
-    fn swapped(&self, first: usize, second: usize) {
-        let mut journal = self.journal.lock();
-        // A snapshot with some databases from before and some from after is none.
-        self.rewriting.spoil();
-        let result = journal.append_swap(first, second);
-        self.appended(&mut journal, Kind::Grant, result);
     }
 }

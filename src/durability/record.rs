@@ -2,7 +2,7 @@
 //! append-only file.
 
 use crate::clock::WallOffset;
-use crate::keyspace::{KeyChange, KeyState};
+use crate::keyspace::{DatabaseChange, KeyChange, KeyState};
 
 /// More than a record has beside its key and its value: heads, lengths and a time.
 const AROUND_BYTES: usize = 96;
@@ -32,8 +32,9 @@ pub(super) fn bound_of_set(key: &[u8], value: &[u8]) -> usize {
 }
 
 /// At least as many bytes as [`Encoder::changes`] writes.
-pub(super) fn bound_of_all(changes: &[KeyChange<'_>]) -> usize {
-    MULTI.len() + EXEC.len() + changes.iter().map(bound).sum::<usize>()
+pub(super) fn bound_of_all(databases: &[DatabaseChange], changes: &[KeyChange<'_>]) -> usize {
+    let databases = databases.len() * (AROUND_BYTES + SELECT_BYTES);
+    MULTI.len() + EXEC.len() + databases + changes.iter().map(bound).sum::<usize>()
 }
 
 /// How many bytes [`Encoder::set`] writes for a key and a value of these lengths.
@@ -87,24 +88,41 @@ impl<'a> Encoder<'a> {
     }
 
     /// Changes that were made as one; `selected` is the database of the records so far.
-    #[inline]
     pub(super) fn changes(
         &mut self,
+        databases: &[DatabaseChange],
         changes: &[KeyChange<'_>],
         selected: &mut Option<usize>,
         offset: WallOffset,
     ) {
-        if let [change] = changes {
-            self.select(change.database, selected);
-            self.change(change, offset);
-            return;
-        }
-        self.transaction(|encoder| {
+        let mut records = |encoder: &mut Encoder<'a>| {
+            for change in databases {
+                encoder.database(*change, selected);
+            }
             for change in changes {
                 encoder.select(change.database, selected);
                 encoder.change(change, offset);
             }
-        });
+        };
+        match databases.len() + changes.len() {
+            0 | 1 => records(self),
+            _ => self.transaction(records),
+        }
+    }
+
+    /// A change of whole databases.
+    fn database(&mut self, change: DatabaseChange, selected: &mut Option<usize>) {
+        match change {
+            DatabaseChange::Emptied(database) => {
+                self.select(database, selected);
+                self.put(b"*1\r\n$7\r\nFLUSHDB\r\n");
+            }
+            DatabaseChange::Swapped(first, second) => {
+                self.put(b"*3\r\n$6\r\nSWAPDB\r\n");
+                self.number(first as i64);
+                self.number(second as i64);
+            }
+        }
     }
 
     /// One change, of a key in the database that is selected.
@@ -153,23 +171,13 @@ impl<'a> Encoder<'a> {
         }
     }
 
-    pub(super) fn flush(&mut self) {
-        self.put(b"*1\r\n$7\r\nFLUSHDB\r\n");
-    }
-
-    pub(super) fn swap(&mut self, first: usize, second: usize) {
-        self.put(b"*3\r\n$6\r\nSWAPDB\r\n");
-        self.number(first as i64);
-        self.number(second as i64);
-    }
-
     /// Records that were encoded elsewhere.
     pub(super) fn records(&mut self, records: &[u8]) {
         self.put(records);
     }
 
     /// Begins and ends what is to be applied as one.
-    pub(super) fn transaction(&mut self, records: impl FnOnce(&mut Encoder<'a>)) {
+    fn transaction(&mut self, records: impl FnOnce(&mut Encoder<'a>)) {
         self.put(MULTI);
         records(self);
         self.put(EXEC);

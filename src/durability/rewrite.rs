@@ -8,8 +8,8 @@ use std::io::{self, BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 
+use super::annotation::Clocks;
 use super::increment::{Ahead, Increment};
-use super::journal::annotation;
 use super::keeper::Keeper;
 use super::manifest::{BaseFormat, Manifest, file_name};
 use super::record::{bound_of_set, encode_behind};
@@ -160,8 +160,9 @@ pub struct RewriteState {
 
 impl Keeper {
     /// Writes the journal anew. `still` holds off whoever has the keyspace alone, for as long as
-    /// what it returns lives: a snapshot has all of a script or nothing.
-    pub fn rewrite<G>(&self, keyspace: &Keyspace, still: impl Fn() -> G) {
+    /// what it returns lives: a snapshot has all of a script or nothing. The rewrite is given up when
+    /// it returns nothing.
+    pub fn rewrite<G>(&self, keyspace: &Keyspace, still: impl Fn() -> Option<G>) {
         let rewriting = &self.rewriting;
         let started_us = self.clock.now().micros();
         rewriting.started_us.store(started_us, Ordering::Relaxed);
@@ -196,11 +197,11 @@ impl Keeper {
     fn try_rewrite<G>(
         &self,
         keyspace: &Keyspace,
-        still: &impl Fn() -> G,
+        still: &impl Fn() -> Option<G>,
     ) -> Result<u64, JournalError> {
         let failed = |what, error: &io::Error| JournalError::system(what, &self.directory, error);
         for _ in 0..TRIES {
-            let first_kept = self.begin_increment()?;
+            let first_kept = self.begin_increment(still)?;
             let doubts = self.storage.health.doubts();
             let temporary = self
                 .directory
@@ -254,7 +255,10 @@ impl Keeper {
     ///
     /// Whatever fails once the journal has moved is noted and leaves doubt, and the rewrite goes on: it
     /// is what ends the doubt, for nothing of the old file counts once there is a base.
-    fn begin_increment(&self) -> Result<u64, JournalError> {
+    ///
+    /// Not while a transaction is open: databases that it has swapped would be swapped in the snapshot
+    /// already, and once more by the new file, which it is appended to when it ends.
+    fn begin_increment<G>(&self, still: &impl Fn() -> Option<G>) -> Result<u64, JournalError> {
         let failed =
             |error: &io::Error| JournalError::system("begin a new file in", &self.directory, error);
         let stem = &self.rewriting.stem;
@@ -266,6 +270,7 @@ impl Keeper {
             .map_err(|error| failed(&error))?;
         next.store(&self.storage, &self.directory, stem)?;
         *manifest = next;
+        let guard = still().ok_or_else(|| failed(&stopped()))?;
         // Whoever waits for a sync of what the old file has will see the new one synced alone.
         let _syncing = self.syncing.lock();
         let moved = {
@@ -274,6 +279,7 @@ impl Keeper {
             self.rewriting.is_spoiled.store(false, Ordering::SeqCst);
             journal.move_to(increment, &self.clock)
         };
+        drop(guard);
         let (old, length) = moved.map_err(|error| failed(&error))?;
         self.rewriting
             .others_bytes
@@ -292,12 +298,12 @@ impl Keeper {
         &self,
         path: &Path,
         keyspace: &Keyspace,
-        still: &impl Fn() -> G,
+        still: &impl Fn() -> Option<G>,
     ) -> io::Result<Option<u64>> {
         let mut base = BufWriter::with_capacity(256 * 1024, self.storage.create(path)?);
-        let (now, unix_us) = self.clock.boot_and_unix_micros();
-        let offset = WallOffset::between(now, unix_us);
-        let line = annotation(&self.boot_id, now, unix_us);
+        let clocks = Clocks::read(&self.clock);
+        let offset = clocks.offset();
+        let line = clocks.line(&self.boot_id);
         base.write_all(line.as_bytes())?;
         let mut bytes = line.len() as u64;
         let mut records = Vec::new();
@@ -307,7 +313,7 @@ impl Keeper {
             loop {
                 records.clear();
                 let now = self.clock.now();
-                let guard = still();
+                let guard = still().ok_or_else(stopped)?;
                 cursor = keyspace.walk(database, cursor, KEYS, now, |walked| {
                     encode(&walked, database, &mut selected, offset, &mut records);
                 });
@@ -352,6 +358,10 @@ impl Keeper {
             base_bytes: rewriting.base_bytes.load(Ordering::Relaxed),
         }
     }
+}
+
+fn stopped() -> io::Error {
+    io::Error::other("the server is stopping")
 }
 
 fn encode(
@@ -426,18 +436,40 @@ mod tests {
     }
 
     #[test]
-    fn a_swap_that_is_appended_to_a_file_begun_after_it_is_not_done_twice() {
+    fn a_rewrite_begins_behind_a_transaction_that_is_open() {
         let place = tempfile::tempdir().unwrap();
         let (keyspace, keeper) = start_with_lock(place.path());
-        // It is appended when the script ends that has asked for it, for which the snapshot waits.
-        let script = RefCell::new(Some(keeper.group()));
-        keyspace.swap(0, 1, keeper.clock.now());
+        let mut script = keyspace.transaction(keeper.clock.now());
+        script.swap(0, 1);
+        let script = RefCell::new(Some(script));
         assert!(keeper.rewriting.begin());
-        keeper.rewrite(&keyspace, || drop(script.take()));
+        keeper.rewrite(&keyspace, || Some(script.take()));
         assert_eq!(keeper.rewrite_state().rewrites, 1);
-        drop((script, keyspace));
+        drop(script);
+        drop(keyspace);
         drop(keeper);
         assert_eq!(kept(place.path()), [0, 1]);
+    }
+
+    #[test]
+    fn a_rewrite_that_is_given_up_loses_nothing() {
+        let place = tempfile::tempdir().unwrap();
+        let (keyspace, keeper) = start_with_lock(place.path());
+        for asked_before in 0..3 {
+            let asked = Cell::new(0);
+            assert!(keeper.rewriting.begin());
+            keeper.rewrite(&keyspace, || {
+                asked.set(asked.get() + 1);
+                (asked.get() <= asked_before).then_some(())
+            });
+            let name = format!("{asked_before}");
+            let mut guard = keyspace.key(1, name.as_bytes(), keeper.clock.now());
+            guard.set(b"token", Expiry::Never, Event::Set);
+        }
+        assert_eq!(keeper.rewrite_state().rewrites, 0);
+        drop(keyspace);
+        drop(keeper);
+        assert_eq!(kept(place.path()), [1, 3]);
     }
 
     #[test]
@@ -447,7 +479,7 @@ mod tests {
         impl Drop for Walking<'_> {
             fn drop(&mut self) {
                 self.1.set(self.1.get() + 1);
-                if self.1.get().is_multiple_of(2) {
+                if self.1.get().is_multiple_of(3) {
                     self.0.swap(0, 1, BootTime::from_micros(0));
                 }
             }
@@ -457,9 +489,9 @@ mod tests {
         let (keyspace, keeper) = start_with_lock(place.path());
         let steps = Cell::new(0);
         assert!(keeper.rewriting.begin());
-        keeper.rewrite(&keyspace, || Walking(&keyspace, &steps));
+        keeper.rewrite(&keyspace, || Some(Walking(&keyspace, &steps)));
         assert_eq!(keeper.rewrite_state().rewrites, 1);
-        assert_eq!(steps.get(), 2, "one for each database");
+        assert_eq!(steps.get(), 3, "one to begin, one for each database");
         drop(keyspace);
         drop(keeper);
         assert_eq!(kept(place.path()), [0, 1]);

@@ -64,6 +64,11 @@ impl Keeper {
         self.wakeup.stop();
     }
 
+    /// Whether [`Keeper::stop`] was called.
+    pub fn is_stopping(&self) -> bool {
+        self.wakeup.is_stopping()
+    }
+
     /// One round of work. What has failed is noted, and tried again in the next one.
     fn work(&self, is_sync_due: bool) -> io::Result<()> {
         // A disk without space for more still takes what is to be synced and promised: releases

@@ -33,6 +33,11 @@ impl Wakeup {
         self.changed.notify_one();
     }
 
+    /// Whether the end was asked for.
+    pub(super) fn is_stopping(&self) -> bool {
+        self.state.lock().is_stopping
+    }
+
     /// Sleeps until a round is wanted, or for `rest`; returns whether there is more to come.
     pub(super) fn wait(&self, rest: Option<Duration>) -> bool {
         let mut state = self.state.lock();

@@ -1,4 +1,6 @@
-//! Several keys, with their shards locked at once.
+//! Several keys, with their shards locked at once; or any keys, for who has the keyspace alone.
+//!
+//! What is changed under one hold is told as one, when it ends.
 //!
 //! Invariant: shards are locked in the order of their place, which is first the database and then
 //! the index in it. Everybody keeps that order, so nobody waits in a circle.
@@ -17,8 +19,18 @@ use super::{Hashed, Keyspace, SHARDS, Slot, shard_index};
 pub struct Held<'a> {
     pub(super) keyspace: &'a Keyspace,
     pub(super) now: BootTime,
+    scope: Scope,
     shards: SmallVec<[Locked<'a>; 4]>,
     pub(super) notes: Notes,
+}
+
+/// Which keys may be asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Scope {
+    /// Those in the shards that are locked.
+    Locked,
+    /// All: nobody else changes any. Shards are locked one at a time.
+    Everything,
 }
 
 struct Locked<'a> {
@@ -38,6 +50,15 @@ impl Place {
 
     fn slot(self, keyspace: &Keyspace) -> &Slot {
         &keyspace.slots(self.0 / SHARDS)[self.0 % SHARDS]
+    }
+
+    fn lock(self, keyspace: &Keyspace) -> Locked<'_> {
+        let slot = self.slot(keyspace);
+        Locked {
+            place: self,
+            slot,
+            shard: slot.shard.lock(),
+        }
     }
 }
 
@@ -72,16 +93,60 @@ impl<'a> Held<'a> {
             places.sort_unstable();
             places.dedup();
         }
-        let locked = |place: Place| {
-            let slot = place.slot(keyspace);
-            let shard = slot.shard.lock();
-            Locked { place, slot, shard }
-        };
         Held {
             keyspace,
             now,
-            shards: places.into_iter().map(locked).collect(),
+            scope: Scope::Locked,
+            shards: places
+                .into_iter()
+                .map(|place| place.lock(keyspace))
+                .collect(),
             notes: Notes::default(),
+        }
+    }
+
+    pub(super) fn everything(keyspace: &'a Keyspace, now: BootTime) -> Held<'a> {
+        Held {
+            keyspace,
+            now,
+            scope: Scope::Everything,
+            shards: SmallVec::new(),
+            notes: Notes::default(),
+        }
+    }
+
+    /// Whether this is a transaction.
+    pub(super) fn is_transaction(&self) -> bool {
+        self.scope == Scope::Everything
+    }
+
+    /// Locks the shards of all keys that were noted.
+    pub(super) fn lock_noted(&mut self) {
+        let places = self.notes.iter();
+        let mut places: Vec<Place> = places
+            .map(|(database, note)| Place::of(database, note.hash))
+            .collect();
+        places.sort_unstable();
+        places.dedup();
+        let keyspace = self.keyspace;
+        self.shards = places
+            .into_iter()
+            .map(|place| place.lock(keyspace))
+            .collect();
+    }
+
+    /// Removes every key of a database, in a transaction.
+    pub fn flush(&mut self, database: usize) {
+        debug_assert!(self.is_transaction(), "shards are locked");
+        self.keyspace.empty(database);
+        self.notes.empty(self.keyspace.databases(), database);
+    }
+
+    /// Gives each of two databases the keys of the other, in a transaction.
+    pub fn swap(&mut self, first: usize, second: usize) {
+        debug_assert!(self.is_transaction(), "shards are locked");
+        if self.keyspace.exchange(first, second, self.now) {
+            self.notes.swap(self.keyspace.databases(), first, second);
         }
     }
 
@@ -94,12 +159,19 @@ impl<'a> Held<'a> {
     ) -> KeyGuard<'b> {
         let place = Place::of(database, hash);
         let at = self.position(place);
-        debug_assert!(at.is_some(), "the key was not named when locking");
+        debug_assert!(
+            at.is_some() || self.is_transaction(),
+            "the key was not named when locking"
+        );
         let (slot, shard) = match at.map(|at| &mut self.shards[at]) {
             Some(held) => (held.slot, ShardRef::Lent(&mut held.shard, &mut self.notes)),
             None => {
                 let slot = place.slot(self.keyspace);
-                (slot, ShardRef::Locked(slot.shard.lock()))
+                let shard = slot.shard.lock();
+                match self.scope {
+                    Scope::Everything => (slot, ShardRef::Noted(shard, &mut self.notes)),
+                    Scope::Locked => (slot, ShardRef::Locked(shard)),
+                }
             }
         };
         KeyGuard::look_up(self.keyspace, database, slot, shard, hash, key, self.now)

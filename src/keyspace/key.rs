@@ -60,10 +60,10 @@ pub struct Content {
     pub deadline: Option<BootTime>,
 }
 
-/// A shard locked for one key, or lent by a [`Held`](super::Held).
+/// A shard locked for one key, or lent by a [`Held`](super::Held), with the notes of what has changed.
 pub(super) enum ShardRef<'a> {
     Locked(MutexGuard<'a, Shard>),
-    /// With the notes of what has changed.
+    Noted(MutexGuard<'a, Shard>, &'a mut Notes),
     Lent(&'a mut Shard, &'a mut Notes),
 }
 
@@ -72,7 +72,7 @@ impl Deref for ShardRef<'_> {
 
     fn deref(&self) -> &Shard {
         match self {
-            ShardRef::Locked(guard) => guard,
+            ShardRef::Locked(guard) | ShardRef::Noted(guard, _) => guard,
             ShardRef::Lent(shard, _) => shard,
         }
     }
@@ -81,7 +81,7 @@ impl Deref for ShardRef<'_> {
 impl DerefMut for ShardRef<'_> {
     fn deref_mut(&mut self) -> &mut Shard {
         match self {
-            ShardRef::Locked(guard) => guard,
+            ShardRef::Locked(guard) | ShardRef::Noted(guard, _) => guard,
             ShardRef::Lent(shard, _) => shard,
         }
     }
@@ -328,7 +328,7 @@ impl Drop for KeyGuard<'_> {
             return;
         };
         match &mut self.shard {
-            ShardRef::Lent(_, notes) => {
+            ShardRef::Lent(_, notes) | ShardRef::Noted(_, notes) => {
                 notes.add(self.database, self.hash, self.key, self.changed);
             }
             ShardRef::Locked(shard) => {

@@ -12,6 +12,7 @@ mod alarm;
 mod apart;
 mod arena;
 mod change;
+mod databases;
 mod entry;
 mod expiry;
 mod foreseen;
@@ -40,6 +41,7 @@ use crate::sync::Mutex;
 
 pub use alarm::{Alarm, Wake};
 pub use change::{Change, Class, Event, Observer};
+pub use databases::DatabaseChange;
 pub use expiry::Sweep;
 pub use foreseen::{Foreseen, Hashed};
 pub use held::Held;
@@ -183,6 +185,12 @@ impl Keyspace {
     /// Locks the shards of keys that are in databases of their own.
     pub fn hold_each(&self, keys: &[(usize, &[u8])], now: BootTime) -> Held<'_> {
         Held::lock_each(self, keys, now)
+    }
+
+    /// Any keys, for who has the keyspace alone. What is changed is told as one when this is dropped:
+    /// each key as it is then.
+    pub fn transaction(&self, now: BootTime) -> Held<'_> {
+        Held::everything(self, now)
     }
 
     fn slots(&self, database: usize) -> &[Slot] {

@@ -1,4 +1,4 @@
-//! Which keys have changed while several shards were held, each once.
+//! Which keys have changed while several shards were held, or in a transaction, each once.
 //!
 //! A few are searched one by one; from some more on they are found by their hash, so that a request
 //! of any number of keys takes time in proportion to them.
@@ -8,6 +8,7 @@ use std::hash::{BuildHasherDefault, Hasher};
 
 use smallvec::SmallVec;
 
+use super::databases::{DatabaseChange, Databases};
 use super::record::Changed;
 
 /// So many notes are searched one by one: about as fast as a table.
@@ -15,7 +16,8 @@ const SEARCHED_MAX: usize = 8;
 
 /// A key that was changed.
 pub(super) struct Note {
-    pub(super) database: usize,
+    /// The identity of its database.
+    database: usize,
     pub(super) hash: u64,
     pub(super) key: SmallVec<[u8; 32]>,
     pub(super) changed: Changed,
@@ -27,41 +29,90 @@ pub(super) struct Notes {
     list: SmallVec<[Note; 1]>,
     /// Where in the list a hash is, once there are too many to be searched.
     places: Option<Box<Places>>,
+    databases: Databases,
+    /// How many notes are of databases that were emptied since.
+    obsolete: usize,
 }
 
 type Places = HashMap<u64, u32, BuildHasherDefault<AsIs>>;
 
 impl Notes {
+    /// Whether nothing was noted.
     #[inline]
     pub(super) fn is_empty(&self) -> bool {
-        self.list.is_empty()
+        self.list.is_empty() && self.databases.is_unchanged()
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Note> {
-        self.list.iter()
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.list.len()
+    }
+
+    /// The notes that still mean something, with the numbers of their databases.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (usize, &Note)> {
+        let numbered = |note: &'_ Note| self.databases.number_of(note.database);
+        let notes = self.list.iter();
+        notes.filter_map(move |note| numbered(note).map(|number| (number, note)))
+    }
+
+    /// What has become of whole databases.
+    pub(super) fn databases(&self) -> Vec<DatabaseChange> {
+        self.databases.changes()
     }
 
     /// Adds that a key has changed.
     pub(super) fn add(&mut self, database: usize, hash: u64, key: &[u8], changed: Changed) {
-        if let Some(at) = self.find(database, hash, key) {
+        let identity = self.databases.identity(database);
+        if let Some(at) = self.find(identity, hash, key) {
             let note = &mut self.list[at];
-            note.changed = note.changed.max(changed);
+            note.changed = note.changed.and(changed);
             return;
         }
+        self.databases.note(database);
         if let Some(places) = &mut self.places {
-            places.insert(mixed(database, hash), self.list.len() as u32);
+            places.insert(mixed(identity, hash), self.list.len() as u32);
         }
         self.list.push(Note {
-            database,
+            database: identity,
             hash,
             key: SmallVec::from_slice(key),
             changed,
         });
         if self.places.is_none() && self.list.len() > SEARCHED_MAX {
-            let places = (0..).zip(&self.list);
-            let places = places.map(|(place, note)| (mixed(note.database, note.hash), place));
-            self.places = Some(Box::new(places.collect()));
+            self.index();
         }
+    }
+
+    /// Finds notes by their hash from now on.
+    fn index(&mut self) {
+        let places = (0..).zip(&self.list);
+        let places = places.map(|(place, note)| (mixed(note.database, note.hash), place));
+        self.places = Some(Box::new(places.collect()));
+    }
+
+    /// Adds that one of `count` databases was emptied.
+    pub(super) fn empty(&mut self, count: usize, database: usize) {
+        self.prepare(count);
+        self.obsolete += self.databases.empty(database);
+        // So there are never many more than those that mean something.
+        if self.obsolete > SEARCHED_MAX && self.obsolete > self.list.len() / 2 {
+            let databases = &self.databases;
+            self.list
+                .retain(|note| databases.number_of(note.database).is_some());
+            self.obsolete = 0;
+            self.index();
+        }
+    }
+
+    /// Adds that two of `count` databases have changed their numbers.
+    pub(super) fn swap(&mut self, count: usize, first: usize, second: usize) {
+        self.prepare(count);
+        self.databases.swap(first, second);
+    }
+
+    fn prepare(&mut self, count: usize) {
+        let noted = self.list.iter().map(|note| note.database);
+        self.databases.prepare(count, noted);
     }
 
     /// Where the note of a key is. Of two keys with the same hash only the latest is found: the other
@@ -129,7 +180,7 @@ mod tests {
             let notes = noted(count, 3);
             let keys: Vec<u64> = notes
                 .iter()
-                .map(|note| u64::from_le_bytes(note.key[..].try_into().unwrap()))
+                .map(|(_, note)| u64::from_le_bytes(note.key[..].try_into().unwrap()))
                 .collect();
             assert!(keys.into_iter().eq(0..count));
         }
@@ -145,7 +196,8 @@ mod tests {
         // The same name in another database is another key, and so is another name.
         notes.add(0, last, key, Changed::Created);
         notes.add(1, last, b"other", Changed::Created);
-        let changed: Vec<Changed> = notes.iter().skip(19).map(|note| note.changed).collect();
+        let last = notes.iter().skip(19);
+        let changed: Vec<Changed> = last.map(|(_, note)| note.changed).collect();
         let expected = [Changed::Everything, Changed::Created, Changed::Created];
         assert_eq!(changed, expected);
     }

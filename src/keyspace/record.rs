@@ -1,7 +1,8 @@
 //! What keys have become, for whoever keeps it beyond the process.
 //!
 //! Unlike an event, which says what was done, a change says what is now: whoever replays the
-//! changes of a key in their order ends with its last state, wherever in the order it begins.
+//! changes of a key in their order ends with its last state, wherever in the order it begins. What
+//! is changed as one is noted and told at the end, each key once, as it is then.
 
 use std::hash::BuildHasher;
 use std::sync::OnceLock;
@@ -10,6 +11,7 @@ use smallvec::SmallVec;
 
 use crate::clock::BootTime;
 
+use super::databases::DatabaseChange;
 use super::held::Held;
 use super::shard::Shard;
 use super::{Hashed, Keyspace};
@@ -46,10 +48,9 @@ pub enum KeyState<'a> {
 pub trait Recorder: Send + Sync {
     /// These changes were made as one.
     fn changed(&self, changes: &[KeyChange<'_>], now: BootTime);
-    /// A database was emptied.
-    fn flushed(&self, database: usize);
-    /// Two databases have changed their numbers.
-    fn swapped(&self, first: usize, second: usize);
+    /// What a transaction has done: to whole databases, and then to keys. Nobody else has changed
+    /// any meanwhile.
+    fn transaction(&self, databases: &[DatabaseChange], changes: &[KeyChange<'_>]);
     /// These keys will soon be asked for and may change: what memory that needs can be fetched.
     fn foresee(&self, keys: &[Hashed<'_>]);
 }
@@ -65,6 +66,18 @@ pub(super) enum Changed {
     /// It was not there before.
     Created,
     Everything,
+}
+
+impl Changed {
+    /// What two changes amount to, one after the other.
+    pub(super) fn and(self, later: Changed) -> Changed {
+        match (self, later) {
+            (Changed::Created, _) => Changed::Created,
+            // Its deadline has come in between: it was there before.
+            (Changed::Deadline, Changed::Created) => Changed::Everything,
+            _ => self.max(later),
+        }
+    }
 }
 
 impl Keyspace {
@@ -93,28 +106,38 @@ pub(super) fn state(shard: &Shard, index: Option<u32>, changed: Changed) -> KeyS
 }
 
 impl Held<'_> {
-    /// Tells the recorder of all changed keys as one.
+    /// Tells the recorder of all that has changed as one.
     #[cold]
     pub(super) fn record(&mut self) {
         let Some(recorder) = self.keyspace.recorder.get() else {
             return;
         };
-        let notes = std::mem::take(&mut self.notes);
+        if self.is_transaction() {
+            self.lock_noted();
+        }
         let mut changes: SmallVec<[KeyChange<'_>; 4]> = SmallVec::new();
-        for note in notes.iter() {
+        for (database, note) in self.notes.iter() {
             debug_assert_eq!(note.hash, self.keyspace.hasher.hash_one(&note.key[..]));
-            // A key that was not named when locking has told of itself.
-            let Some(shard) = self.shard_of(note.database, note.hash) else {
+            let Some(shard) = self.shard_of(database, note.hash) else {
+                debug_assert!(false, "what is noted is in a shard that is locked");
                 continue;
             };
+            let found = shard.find(note.hash, &note.key);
+            if found.is_none() && note.changed == Changed::Created {
+                continue;
+            }
             changes.push(KeyChange {
-                database: note.database,
+                database,
                 hash: note.hash,
                 key: &note.key,
-                state: state(shard, shard.find(note.hash, &note.key), note.changed),
+                state: state(shard, found, note.changed),
             });
         }
-        recorder.changed(&changes, self.now);
+        if self.is_transaction() {
+            recorder.transaction(&self.notes.databases(), &changes);
+        } else {
+            recorder.changed(&changes, self.now);
+        }
     }
 }
 
@@ -137,36 +160,40 @@ mod tests {
     #[derive(Default)]
     struct Lines(Mutex<Vec<String>>);
 
+    fn line(change: &KeyChange<'_>) -> String {
+        let key = String::from_utf8_lossy(change.key);
+        let micros = |deadline: BootTime| deadline.micros();
+        match change.state {
+            KeyState::Set(value, deadline) => {
+                let value = String::from_utf8_lossy(value);
+                format!("{key}={value}@{:?}", deadline.map(micros))
+            }
+            KeyState::New(value, deadline) => {
+                let value = String::from_utf8_lossy(value);
+                format!("+{key}={value}@{:?}", deadline.map(micros))
+            }
+            KeyState::Deadline(deadline) => format!("{key}@{:?}", deadline.map(micros)),
+            KeyState::Gone => format!("-{key}"),
+        }
+    }
+
     impl Recorder for Arc<Lines> {
         fn changed(&self, changes: &[KeyChange<'_>], _: BootTime) {
-            let texts = changes.iter().map(|change| {
-                let key = String::from_utf8_lossy(change.key);
-                let micros = |deadline: BootTime| deadline.micros();
-                match change.state {
-                    KeyState::Set(value, deadline) => {
-                        let value = String::from_utf8_lossy(value);
-                        format!("{key}={value}@{:?}", deadline.map(micros))
-                    }
-                    KeyState::New(value, deadline) => {
-                        let value = String::from_utf8_lossy(value);
-                        format!("+{key}={value}@{:?}", deadline.map(micros))
-                    }
-                    KeyState::Deadline(deadline) => format!("{key}@{:?}", deadline.map(micros)),
-                    KeyState::Gone => format!("-{key}"),
-                }
+            let lines: Vec<String> = changes.iter().map(line).collect();
+            self.0.lock().push(lines.join(" "));
+        }
+
+        fn transaction(&self, databases: &[DatabaseChange], changes: &[KeyChange<'_>]) {
+            let databases = databases.iter().map(|change| format!("{change:?}"));
+            let keys = changes.iter().map(|change| {
+                let key = line(change);
+                format!("{}:{key}", change.database)
             });
-            self.0.lock().push(texts.collect::<Vec<_>>().join(" "));
+            let lines: Vec<String> = databases.chain(keys).collect();
+            self.0.lock().push(lines.join(" "));
         }
 
         fn foresee(&self, _: &[Hashed<'_>]) {}
-
-        fn flushed(&self, database: usize) {
-            self.0.lock().push(format!("flushed {database}"));
-        }
-
-        fn swapped(&self, first: usize, second: usize) {
-            self.0.lock().push(format!("swapped {first} {second}"));
-        }
     }
 
     fn recorded() -> (Keyspace, Arc<Lines>) {
@@ -246,7 +273,8 @@ mod tests {
         held.key(0, b).remove(Event::Del);
         assert!(lines.0.lock().is_empty());
         drop(held);
-        assert_eq!(*lines.0.lock(), ["+a=1@Some(1000009) -b"]);
+        // Of a key that was there neither before nor after there is nothing to tell.
+        assert_eq!(*lines.0.lock(), ["+a=1@Some(1000009)"]);
     }
 
     #[test]
@@ -257,6 +285,70 @@ mod tests {
             .set(b"v", Expiry::Never, Event::Set);
         keyspace.swap(0, 1, now());
         keyspace.flush(1);
-        assert_eq!(*lines.0.lock(), ["+k=v@None", "swapped 0 1", "flushed 1"]);
+        assert_eq!(
+            *lines.0.lock(),
+            ["+k=v@None", "Swapped(0, 1)", "Emptied(1)"]
+        );
+    }
+
+    #[test]
+    fn a_transaction_is_told_once_with_the_last_state_of_each_key() {
+        let (keyspace, lines) = recorded();
+        let set = |held: &mut Held<'_>, database, name: &[u8], value: &[u8]| {
+            let key = keyspace.hashed(name);
+            held.key(database, key)
+                .set(value, Expiry::Never, Event::Set);
+        };
+        let mut held = keyspace.transaction(now());
+        set(&mut held, 0, b"a", b"1");
+        set(&mut held, 0, b"b", b"2");
+        set(&mut held, 0, b"a", b"3");
+        held.swap(0, 1);
+        set(&mut held, 0, b"c", b"4");
+        held.flush(0);
+        set(&mut held, 0, b"d", b"5");
+        assert!(lines.0.lock().is_empty());
+        drop(held);
+        let told = "Swapped(0, 1) Emptied(0) 1:+a=3@None 1:+b=2@None 0:+d=5@None";
+        assert_eq!(*lines.0.lock(), [told]);
+        drop(keyspace.transaction(now()));
+        assert_eq!(lines.0.lock().len(), 1, "nothing is told of nothing");
+    }
+
+    #[test]
+    fn many_emptied_keys_are_not_remembered() {
+        let (keyspace, lines) = recorded();
+        let mut held = keyspace.transaction(now());
+        for number in 0..10_000u32 {
+            let name = number.to_string();
+            for database in [0, 1] {
+                let key = keyspace.hashed(name.as_bytes());
+                held.key(database, key).set(b"v", Expiry::Never, Event::Set);
+            }
+            held.flush(0);
+            if number % 100 > 0 {
+                held.flush(1);
+            }
+        }
+        assert!(held.notes.len() < 1_000);
+        drop(held);
+        assert_eq!(lines.0.lock()[0], "Emptied(0) Emptied(1)");
+    }
+
+    #[test]
+    fn a_key_whose_deadline_has_come_in_between_is_not_new() {
+        let (keyspace, lines) = recorded();
+        let key = keyspace.hashed(b"k");
+        keyspace.key_hashed(0, key, now()).set(
+            b"1",
+            Expiry::At(BootTime::from_micros(NOW + 9000)),
+            Event::Set,
+        );
+        let mut held = keyspace.transaction(now());
+        held.key(0, key).expire_at(BootTime::from_micros(NOW + 5));
+        keyspace.expire_due(BootTime::from_micros(NOW + 1000));
+        held.key(0, key).set(b"2", Expiry::Never, Event::Set);
+        drop(held);
+        assert_eq!(lines.0.lock()[1], "0:k=2@None");
     }
 }

@@ -9,6 +9,7 @@ use std::sync::atomic::Ordering;
 use crate::clock::BootTime;
 
 use super::change::Event;
+use super::databases::DatabaseChange;
 use super::shard::Shard;
 use super::{Keyspace, Slot};
 
@@ -46,8 +47,13 @@ impl Keyspace {
     /// Removes every key of one database.
     pub fn flush(&self, database: usize) {
         if let Some(recorder) = self.recorder.get() {
-            recorder.flushed(database);
+            recorder.transaction(&[DatabaseChange::Emptied(database)], &[]);
         }
+        self.empty(database);
+    }
+
+    /// As [`Keyspace::flush`], without telling the recorder.
+    pub(super) fn empty(&self, database: usize) {
         for (number, slot) in self.made_slots(database).iter().enumerate() {
             let mut shard = slot.shard.lock();
             if self.watched.is_listening() {
@@ -65,11 +71,19 @@ impl Keyspace {
     /// Gives each of two databases the keys of the other, and tells of every key that was alive in
     /// one of them in both. Deadlines, and places in a walk, stay as they are.
     pub fn swap(&self, first: usize, second: usize, now: BootTime) {
-        if first == second || (self.is_unused(first) && self.is_unused(second)) {
+        if !self.differ(first, second) {
             return;
         }
         if let Some(recorder) = self.recorder.get() {
-            recorder.swapped(first, second);
+            recorder.transaction(&[DatabaseChange::Swapped(first, second)], &[]);
+        }
+        self.exchange(first, second, now);
+    }
+
+    /// As [`Keyspace::swap`], without telling the recorder; tells whether there was anything to swap.
+    pub(super) fn exchange(&self, first: usize, second: usize, now: BootTime) -> bool {
+        if !self.differ(first, second) {
+            return false;
         }
         let (low, high) = (first.min(second), first.max(second));
         for (one, other) in self.slots(low).iter().zip(self.slots(high)) {
@@ -85,6 +99,11 @@ impl Keyspace {
             self.note_moved(one, &shard);
             self.note_moved(other, &other_shard);
         }
+        true
+    }
+
+    fn differ(&self, first: usize, second: usize) -> bool {
+        first != second && !(self.is_unused(first) && self.is_unused(second))
     }
 
     /// Notes that a slot has another shard than before. It may have been between the places where

@@ -164,9 +164,8 @@ impl<S> Connection<S> {
         let fiber = Fiber::new(move || {
             let request: Vec<&[u8]> = request.iter().map(Vec::as_slice).collect();
             let mut ctx = Context::new(&instance, &mut session, Access::Whole);
-            let group = instance.keeper.get().map(|keeper| keeper.group());
+            ctx.begin_transaction();
             let outcome = dispatch::run(&mut ctx, &request);
-            drop(group);
             drop(ctx);
             (session, outcome)
         });

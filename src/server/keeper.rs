@@ -128,7 +128,8 @@ fn start(instance: &Arc<Instance>, keeper: &Arc<Keeper>) -> io::Result<JoinHandl
         keeper.serve(|| {
             let (instance, keeper) = (Arc::clone(&instance), Arc::clone(&keeper));
             let run = move || {
-                keeper.rewrite(&instance.keyspace, || instance.gate.shared_blocking());
+                let still = || instance.gate.shared_unless(|| keeper.is_stopping());
+                keeper.rewrite(&instance.keyspace, still);
             };
             rewrite = spawn("rewrite", STACK_BYTES, run).ok();
             rewrite.is_some()

@@ -90,7 +90,7 @@ impl Running {
     pub(super) fn rewrite(&self) -> bool {
         let before = self.keeper.rewrite_state().rewrites;
         assert!(self.keeper.rewriting.begin());
-        self.keeper.rewrite(&self.keyspace, || ());
+        self.keeper.rewrite(&self.keyspace, || Some(()));
         self.keeper.rewrite_state().rewrites > before
     }
 
