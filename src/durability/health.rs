@@ -118,9 +118,14 @@ impl Health {
         self.mended.fetch_max(doubts, Ordering::SeqCst);
     }
 
+    /// How many doubts a rewrite has ended.
+    pub(super) fn mended(&self) -> u64 {
+        self.mended.load(Ordering::SeqCst)
+    }
+
     /// Whether a sync that succeeds now says that everything is on the disk.
     pub(super) fn is_sound(&self) -> bool {
-        self.doubts() <= self.mended.load(Ordering::SeqCst)
+        self.doubts() <= self.mended()
     }
 
     /// Which failure this is, if the disk fails.

@@ -86,6 +86,13 @@ pub enum Ticket {
     Promised(u64),
     /// So many bytes on the disk.
     Synced(u64),
+    /// The same, and the end of all doubts about what the disk has taken.
+    Whole {
+        /// Bytes.
+        bytes: u64,
+        /// How many doubts there were.
+        doubts: u64,
+    },
 }
 
 impl Keeper {
@@ -112,6 +119,9 @@ impl Keeper {
         match ticket {
             Ticket::Promised(until_us) => self.marks.promised_us.load(Ordering::SeqCst) >= until_us,
             Ticket::Synced(bytes) => self.marks.synced.load(Ordering::SeqCst) >= bytes,
+            Ticket::Whole { bytes, doubts } => {
+                self.is_reached(Ticket::Synced(bytes)) && self.storage.health.mended() >= doubts
+            }
         }
     }
 

@@ -38,10 +38,15 @@ impl Keeper {
         }
     }
 
-    /// Has everything that was appended so far synced, whatever the mode; `None` if it is.
+    /// Has everything that was changed so far synced, whatever the mode; `None` if it is. A change
+    /// that could not be appended is synced by a rewrite.
     pub fn ask_for_sync(&self) -> Option<Ticket> {
+        let doubts = self.storage.health.doubts();
         let appended = self.marks.appended.load(Ordering::SeqCst);
-        let ticket = Ticket::Synced(appended);
+        let ticket = Ticket::Whole {
+            bytes: appended,
+            doubts,
+        };
         if self.is_reached(ticket) {
             return None;
         }

@@ -58,6 +58,28 @@ fn after_a_failed_sync_none_counts_until_the_journal_is_rewritten() {
 }
 
 #[test]
+fn a_release_that_the_disk_did_not_take_is_not_told_to_be_synced() {
+    for mode in ["guard", "everysec", "always"] {
+        let place = Place::new(mode);
+        let server = place.start();
+        let keeper = &server.keeper;
+        // Its release is larger than the ring.
+        let key = "k".repeat(600_000);
+        server.take(&key);
+        keeper.sync().unwrap();
+        assert_eq!(keeper.ask_for_sync(), None);
+        server.fail(|_, _| Err(full()));
+        server.release(&key);
+        server.mend();
+        let ticket = keeper.ask_for_sync().expect("it is not on the disk");
+        assert!(!keeper.is_reached(ticket), "{mode}");
+        assert!(server.rewrite());
+        let _ = keeper.sync();
+        assert!(keeper.is_reached(ticket) && keeper.ask_for_sync().is_none());
+    }
+}
+
+#[test]
 fn a_failed_sync_of_the_file_that_a_rewrite_leaves_counts_until_there_is_a_base() {
     for mode in ["guard", "everysec", "always"] {
         let place = Place::new(mode);

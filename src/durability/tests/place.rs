@@ -80,6 +80,13 @@ impl Running {
         guard.set(b"token", Expiry::Never, Event::Set);
     }
 
+    /// Gives a lock back.
+    pub(super) fn release(&self, key: &str) {
+        let now = self.keeper.clock.now();
+        let mut guard = self.keyspace.key(0, key.as_bytes(), now);
+        assert!(guard.remove(Event::Del));
+    }
+
     /// Whether a lock is held.
     pub(super) fn holds(&self, key: &str) -> bool {
         let now = self.keeper.clock.now();
