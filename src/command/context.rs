@@ -47,8 +47,10 @@ pub struct Context<'a> {
     /// The keys of requests that have arrived together.
     pub foreseen: Foreseen<'a>,
     is_latency_tracked: bool,
-    /// Who must know that keys were read, if anybody.
-    notes_reads: Option<&'a Keeper>,
+    /// Who keeps what is granted, if anybody.
+    keeper: Option<&'a Keeper>,
+    /// Whether there may be a lock whose promise is not on the disk yet.
+    sees_unpromised: bool,
     /// Shards that the caller has locked already: a native script's.
     held: Option<Held<'a>>,
     /// Whether a refusal of this batch has been told to LOCK.
@@ -111,7 +113,7 @@ impl<'a> Context<'a> {
         } else {
             Monitoring::Off
         };
-        let keeper = instance.keeper.get();
+        let keeper = instance.keeper.get().map(Arc::as_ref);
         let paused = instance.pause.at(now);
         let is_memory_full = instance.memory_limit.is_passed(&instance.keyspace);
         Context {
@@ -122,9 +124,8 @@ impl<'a> Context<'a> {
             is_memory_full,
             monitoring,
             notable_ns: notable_ns(instance, monitoring),
-            notes_reads: keeper
-                .filter(|keeper| keeper.syncs_each_change())
-                .map(Arc::as_ref),
+            sees_unpromised: keeper.is_some_and(Keeper::is_promise_behind),
+            keeper,
             is_latency_tracked: observation.is_latency_tracked(),
             instance,
             session,
@@ -176,6 +177,9 @@ impl<'a> Context<'a> {
         let (database, key) = (self.session.database, self.foreseen.hashed(keyspace, key));
         let guard = locked(keyspace, &mut self.held, database, key, self.now);
         note_look(&mut self.tally, &guard, miss);
+        if self.sees_unpromised {
+            note_seen(self.keeper, &guard);
+        }
         guard
     }
 
@@ -186,7 +190,12 @@ impl<'a> Context<'a> {
         let (database, key) = (self.session.database, self.foreseen.hashed(keyspace, key));
         let mut guard = locked(keyspace, &mut self.held, database, key, self.now);
         note_look(&mut self.tally, &guard, Miss::Told);
-        act(&mut guard)
+        let result = act(&mut guard);
+        // Who has removed it tells nobody that it is held.
+        if self.sees_unpromised {
+            note_seen(self.keeper, &guard);
+        }
+        result
     }
 
     /// The key in another database than the selected one, for a change.
@@ -321,13 +330,19 @@ impl<'a> Context<'a> {
         std::mem::take(&mut self.tally).flush(&self.instance.stats);
     }
 
-    /// What was read may be in the journal and not yet on the disk.
+    /// What was read may not be on the disk yet.
     #[inline]
     fn note_reads(&self) {
-        if let Some(keeper) = self.notes_reads
-            && self.tally.has_read_keys()
-        {
-            keeper.note_read();
+        let Some(keeper) = self.keeper else {
+            return;
+        };
+        if keeper.syncs_each_change() {
+            if self.tally.has_read_keys() {
+                keeper.note_read();
+            }
+        } else if !self.sees_unpromised && keeper.is_promise_behind() && self.tally.hits > 0 {
+            // It is behind only now, and nobody has looked which locks were read meanwhile.
+            keeper.note_seen(BootTime::MAX);
         }
     }
 
@@ -348,6 +363,15 @@ fn note_look(tally: &mut Tally, guard: &KeyGuard<'_>, miss: Miss) {
         if miss == Miss::Told {
             guard.tell(Event::KeyMiss);
         }
+    }
+}
+
+/// Lets the reply wait for the promise of a lock that it shows: whoever was not answered when taking it
+/// may look whether it has it.
+#[cold]
+fn note_seen(keeper: Option<&Keeper>, guard: &KeyGuard<'_>) {
+    if let (Some(keeper), Some(deadline)) = (keeper, guard.deadline()) {
+        keeper.note_seen(deadline);
     }
 }
 

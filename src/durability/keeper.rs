@@ -275,6 +275,24 @@ impl Keeper {
         }
     }
 
+    /// Whether a lock was granted whose promise is not on the disk yet.
+    #[inline]
+    pub fn is_promise_behind(&self) -> bool {
+        let wanted_us = self.marks.wanted_us.load(Ordering::SeqCst);
+        wanted_us > self.marks.promised_us.load(Ordering::SeqCst)
+    }
+
+    /// Notes on the thread's receipt that somebody hears of a key with this deadline. If its promise
+    /// is not on the disk yet, the reply waits for that.
+    pub fn note_seen(&self, deadline: BootTime) {
+        let promised_us = self.marks.promised_us.load(Ordering::SeqCst);
+        let wanted_us = self.marks.wanted_us.load(Ordering::SeqCst);
+        let seen_us = wanted_us.min(deadline.micros());
+        if seen_us > promised_us {
+            receipt::note_promise(seen_us);
+        }
+    }
+
     /// Notes what the horizon on the disk says.
     pub(super) fn note_promise(&self, until_us: u64) {
         self.marks.promised_us.store(until_us, Ordering::SeqCst);

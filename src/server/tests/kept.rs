@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::client::{self, Address};
 use crate::command::{Access, Context, dispatch};
-use crate::durability::Keeper;
+use crate::durability::{Keeper, Ticket};
 use crate::receipt::{self, Receipt};
 use crate::server::{Options, Server};
 use crate::session::Session;
@@ -299,6 +299,54 @@ fn with_always_grants_and_what_was_read_wait_for_a_sync_and_nothing_else_does() 
     assert!(released.granted_bytes == 0 && released.settled_bytes > 0);
     for request in [&["PING"][..], &["CONFIG", "GET", "dir"], &["CLIENT", "ID"]] {
         assert!(receipt_of(&server, request).is_clear(), "{request:?}");
+    }
+}
+
+#[test]
+fn who_looks_at_a_lock_waits_for_its_promise_as_its_holder_does_and_who_gives_it_back_does_not() {
+    let (server, _place) = start(&[]);
+    let keeper = keeper(&server);
+    for key in ["short", "long"] {
+        let held = keeper.hold_horizon();
+        let lifetime = if key == "short" { "1000" } else { "100000" };
+        let take = ["SET", key, "token", "NX", "PX", lifetime];
+        assert!(receipt_of(&server, &take).promised_us > 0);
+        for look in [
+            &["GET", key][..],
+            &["EXISTS", "none", key],
+            &["PTTL", key],
+            &["SET", key, "mine", "NX", "GET"],
+            &["EVAL", "return redis.call('get', KEYS[1])", "1", key],
+            &[
+                "EVAL",
+                "return redis.call('get', KEYS[1]) == math.pi",
+                "1",
+                key,
+            ],
+            &["EVAL", "return redis.call('exists', KEYS[1])", "1", key],
+            &["EVAL", RELEASE, "1", key, "other"],
+        ] {
+            assert!(receipt_of(&server, look).promised_us > 0, "{look:?}");
+        }
+        for other in [
+            &take[..],
+            &["GET", "none"],
+            &["SET", "endless", "token"],
+            &["GET", "endless"],
+            &["EVAL", RELEASE, "1", key, "token"],
+            &["GET", key],
+        ] {
+            assert!(receipt_of(&server, other).is_clear(), "{other:?}");
+        }
+        receipt_of(&server, &take);
+        drop(held);
+        while !keeper.is_reached(Ticket::Promised(
+            receipt_of(&server, &["GET", key]).promised_us,
+        )) {
+            std::thread::yield_now();
+        }
+        assert!(receipt_of(&server, &["GET", key]).is_clear());
+        receipt_of(&server, &["FLUSHALL"]);
     }
 }
 
