@@ -61,9 +61,12 @@ impl<S> Connection<S> {
                     return done;
                 }
                 Next::Alone { request, bytes } => {
-                    let Some(whole) = self.instance.gate.whole() else {
-                        self.state = State::Refused(self.instance.gate.hold());
-                        return done;
+                    let whole = match self.instance.gate.whole() {
+                        Ok(whole) => whole,
+                        Err(seen) => {
+                            self.state = State::Refused(seen);
+                            return done;
+                        }
                     };
                     match out.add(|out| self.run_alone(request, whole, out)) {
                         None => done += bytes,
@@ -91,10 +94,10 @@ impl<S> Connection<S> {
     ) -> (usize, Next) {
         let gate = &self.instance.gate;
         let shared = gate.shared();
-        let access = match (&shared, gate.hold()) {
-            (Some(_), _) => Access::Beside,
-            (None, Hold::Busy) => Access::Busy,
-            (None, hold) => return (0, Next::Stop(State::Refused(hold))),
+        let access = match &shared {
+            Ok(_) => Access::Beside,
+            Err(seen) if seen.hold() == Hold::Busy => Access::Busy,
+            Err(seen) => return (0, Next::Stop(State::Refused(*seen))),
         };
         let Some(session) = self.session.as_deref_mut() else {
             unreachable!("a parked connection runs nothing");

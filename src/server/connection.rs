@@ -20,7 +20,7 @@ use tokio::io::ReadBuf;
 
 use crate::client::{Client, Closing, Mark};
 use crate::command::{Blocked, monitor, pubsub, transaction};
-use crate::gate::Hold;
+use crate::gate::Seen;
 use crate::instance::Instance;
 use crate::resp::request::Parser;
 use crate::server::batch::Parked;
@@ -54,7 +54,7 @@ pub(super) enum State {
     /// It has requests that were not looked at.
     Running,
     /// Its next request needs a keyspace which somebody else has.
-    Refused(Hold),
+    Refused(Seen),
     /// It waits for somebody else's hold, or a fault, to end.
     Waiting(Pin<Box<dyn Future<Output = ()>>>),
     /// Its own request has paused. It is resumed until it ends, whatever becomes of the socket: the
@@ -86,10 +86,8 @@ impl<S: Socket> Future for Connection<S> {
         loop {
             let pace = match std::mem::replace(&mut self.state, State::Reading) {
                 State::Closed => return Poll::Ready(()),
-                State::Refused(hold) => {
-                    let instance = Arc::clone(&self.instance);
-                    let moved = async move { instance.gate.moved_from(hold).await };
-                    self.state = State::Waiting(Box::pin(moved));
+                State::Refused(seen) => {
+                    self.state = self.wait_for_gate(seen);
                     Pace::Idle
                 }
                 State::Waiting(mut moved) => {

@@ -26,7 +26,9 @@ fn run(instance: &Instance) {
     while keyspace.sleep_until_due(&instance.clock) == Wake::Look {
         // Not while a script or a transaction has the keyspace to itself: no key may vanish
         // between two of its commands.
-        let _shared = instance.gate.shared_blocking();
+        let Some(_shared) = instance.gate.shared_until(|| instance.is_stopping()) else {
+            return;
+        };
         instance.expire_due();
     }
 }

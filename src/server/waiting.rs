@@ -1,11 +1,13 @@
-//! A connection that waits for a time: held back by CLIENT PAUSE, in WAIT, or in WAITAOF.
+//! A connection that waits: for somebody who has the keyspace to himself, or for a time, held back by
+//! CLIENT PAUSE, in WAIT, or in WAITAOF.
 //!
-//! It goes on reading meanwhile, so that its end is noticed: the request of a client that is gone
-//! is not run when the pause is over.
+//! Who waits for a time goes on reading meanwhile, so that its end is noticed: the request of a
+//! client that is gone is not run when the pause is over.
 
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::{Context as Task, Poll};
+use std::time::Duration;
 
 use tokio::io::ReadBuf;
 
@@ -13,6 +15,7 @@ use crate::client::{Block, Mark};
 use crate::command::Blocked;
 use crate::durability::Ticket;
 use crate::error::CommandError;
+use crate::gate::Seen;
 use crate::instance::Wait;
 use crate::resp::encode::encode;
 use crate::resp::reply::Reply;
@@ -34,6 +37,26 @@ pub(super) struct Held {
 }
 
 impl<S: Socket> Connection<S> {
+    /// Begins to wait for the holder of the whole keyspace, or the end of the server. Who waits for
+    /// `busy-reply-threshold` says that the holder is busy, in case that it does not look around.
+    pub(super) fn wait_for_gate(&self, seen: Seen) -> State {
+        let instance = Arc::clone(&self.instance);
+        State::Waiting(Box::pin(async move {
+            let threshold_ms = instance.config.settings.busy_reply_threshold_ms();
+            let patience = async {
+                match threshold_ms {
+                    Some(ms) => tokio::time::sleep(Duration::from_millis(ms)).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                () = instance.gate.moved_from(seen) => {}
+                () = instance.stopping() => {}
+                () = patience => instance.gate.call_busy(seen),
+            }
+        }))
+    }
+
     /// Begins to wait until no pause holds its request back.
     pub(super) fn hold_for_pause(&self) -> State {
         let instance = Arc::clone(&self.instance);
