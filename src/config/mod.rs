@@ -9,6 +9,7 @@ mod accepted;
 mod arguments;
 mod durability;
 mod file;
+mod listen;
 mod load;
 mod notify;
 mod observation;
@@ -29,12 +30,11 @@ use std::path::PathBuf;
 use parking_lot::RwLock;
 
 pub use durability::{Durability, DurabilityMode};
+pub use listen::{BindAddress, BindHost, Presence, TcpPort};
 pub use notify::NotifyFlags;
 pub use observation::{GuardedAccess, Observation};
 pub(crate) use rewrite::quoted;
-pub use settings::{
-    BindAddress, BindHost, ClientClass, LogLevel, Presence, Settings, SharedLogLevel, TcpPort,
-};
+pub use settings::{ClientClass, LogLevel, Settings, SharedLogLevel};
 pub use supervision::Supervision;
 pub use value::{Kind, OutputLimit, Value};
 

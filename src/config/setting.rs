@@ -207,7 +207,7 @@ mod tests {
     ];
 
     /// Settings that Redis 7.0.15 does not know.
-    const LATER_OR_OURS: [&str; 12] = [
+    const LATER_OR_OURS: [&str; 13] = [
         "cluster-announce-human-nodename",
         "durability",
         "enable-debug-assert",
@@ -218,6 +218,7 @@ mod tests {
         "proto-inline-max-size",
         "proto-max-multibulk-len",
         "script-cache-size",
+        "script-reply-limit",
         "set-max-listpack-entries",
         "set-max-listpack-value",
     ];

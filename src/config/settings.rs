@@ -4,7 +4,6 @@
 //! while a setting changes sees the old value or the new one, which is all Redis promises too.
 
 use std::ffi::OsStr;
-use std::net::IpAddr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -14,6 +13,7 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64};
 use parking_lot::RwLock;
 
 use super::durability::Durability;
+use super::listen::{BindAddress, TcpPort};
 use super::notify::NotifyFlags;
 use super::observation::{GuardedAccess, Observation};
 use super::supervision::Supervision;
@@ -56,44 +56,6 @@ pub struct Settings {
     /// `supervised`
     pub supervised: Supervision,
     runtime: Runtime,
-}
-
-/// Where to listen.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BindAddress {
-    /// An address, or a name to look up.
-    pub host: BindHost,
-    /// Whether the start fails when the address is not there.
-    pub presence: Presence,
-}
-
-/// The host of a [`BindAddress`].
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum BindHost {
-    /// `*` is 0.0.0.0, `::*` is `::`; an IPv6 socket must then be told to leave IPv4 alone.
-    Address(IpAddr),
-    /// A name for the resolver.
-    Name(String),
-}
-
-/// Whether something must be there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Presence {
-    /// It is an error if it is not.
-    Required,
-    /// Written with `-` before the address: passed over if it is not there.
-    Optional,
-}
-
-/// The TCP port to listen on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TcpPort {
-    /// `port 0`: no TCP, as in Redis.
-    Closed,
-    /// The system chooses a free port.
-    SystemChosen,
-    /// This port.
-    Fixed(u16),
 }
 
 /// How much is logged, least important first.
@@ -142,6 +104,7 @@ struct Runtime {
     proto_max_multibulk_len: AtomicU32,
     requirepass: RwLock<Option<Arc<[u8]>>>,
     script_cache_size: AtomicU32,
+    script_reply_limit: AtomicU64,
     tcp_keepalive_s: AtomicU32,
     timeout_s: AtomicU32,
 }
@@ -222,6 +185,9 @@ impl Settings {
         runtime
             .script_cache_size
             .store(table.count("script-cache-size"), Relaxed);
+        runtime
+            .script_reply_limit
+            .store(table.bytes("script-reply-limit"), Relaxed);
         runtime
             .tcp_keepalive_s
             .store(table.count("tcp-keepalive"), Relaxed);
@@ -312,6 +278,11 @@ impl Settings {
         self.runtime.script_cache_size.load(Relaxed) as usize
     }
 
+    /// Bytes that the reply of a script may take.
+    pub fn script_reply_limit(&self) -> u64 {
+        self.runtime.script_reply_limit.load(Relaxed)
+    }
+
     /// Seconds of silence before TCP probes a peer; `None` for never.
     pub fn tcp_keepalive_s(&self) -> Option<u32> {
         Some(self.runtime.tcp_keepalive_s.load(Relaxed)).filter(|s| *s != 0)
@@ -338,26 +309,6 @@ impl TcpPort {
             TcpPort::Closed | TcpPort::SystemChosen => 0,
             TcpPort::Fixed(port) => port,
         }
-    }
-}
-
-impl BindAddress {
-    /// Reads one word of `bind`.
-    fn parse(word: &[u8]) -> BindAddress {
-        let (presence, host) = match word {
-            [b'-', host @ ..] => (Presence::Optional, host),
-            host => (Presence::Required, host),
-        };
-        let host = String::from_utf8_lossy(host);
-        let host = match host.as_ref() {
-            "*" => BindHost::Address(IpAddr::from([0; 4])),
-            "::*" => BindHost::Address(IpAddr::from([0; 16])),
-            other => match other.parse() {
-                Ok(address) => BindHost::Address(address),
-                Err(_) => BindHost::Name(other.to_owned()),
-            },
-        };
-        BindAddress { host, presence }
     }
 }
 

@@ -307,6 +307,16 @@ pub(super) const HONOURED: &[Setting] = &[
         Honoured("our own: how many scripts that came by EVAL are remembered for EVALSHA"),
     ),
     Setting::new(
+        "script-reply-limit",
+        Kind::Memory { min: 1 << 20, max: i64::MAX as u64 },
+        "64mb",
+        AtRuntime,
+        Honoured(
+            "our own: bytes of a script's reply, each element counted with 64 more, before the script \
+             fails",
+        ),
+    ),
+    Setting::new(
         "slowlog-log-slower-than",
         Kind::Integer { min: -1, max: i64::MAX },
         "10000",

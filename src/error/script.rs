@@ -118,6 +118,9 @@ pub enum ScriptError {
     /// A result that is nested too deep.
     #[error("ERR reached lua stack limit")]
     TooDeep,
+    /// A result that is larger than it may be.
+    #[error("ERR script reply is larger than script-reply-limit")]
+    ReplyTooLarge,
     /// SCRIPT KILL, or the end of the server; where it struck is appended.
     #[error("ERR Script killed by user with SCRIPT KILL...")]
     Killed,

@@ -102,7 +102,7 @@ fn set_reaches_what_the_server_reads() {
     assert_eq!(settings.timeout_s(), None);
     assert!(settings.protected_mode() && !settings.has_password());
     assert_eq!(settings.loglevel().now(), LogLevel::Notice);
-    let pairs: [(&[u8], &[u8]); 15] = [
+    let pairs: [(&[u8], &[u8]); 16] = [
         (b"lua-time-limit", b"0"),
         (b"client-query-buffer-limit", b"2mb"),
         (
@@ -119,6 +119,7 @@ fn set_reaches_what_the_server_reads() {
         (b"proto-max-multibulk-len", b"10"),
         (b"requirepass", b"hush"),
         (b"script-cache-size", b"3"),
+        (b"script-reply-limit", b"2mb"),
         (b"tcp-keepalive", b"0"),
         (b"timeout", b"60"),
     ];
@@ -134,6 +135,7 @@ fn set_reaches_what_the_server_reads() {
     assert_eq!(settings.output_limit(ClientClass::PubSub).hard_bytes, 4);
     assert_eq!(settings.loglevel().now(), LogLevel::Warning);
     assert_eq!(settings.lua_memory_limit(), 1 << 20);
+    assert_eq!(settings.script_reply_limit(), 2 << 20);
     assert_eq!(settings.maxclients(), 7);
     assert_eq!(
         settings.notify_keyspace_events(),

@@ -105,6 +105,10 @@ fn every_script_error_has_its_line() {
         (ScriptError::Protocol, "ERR RESP version must be 2 or 3."),
         (ScriptError::TooDeep, "ERR reached lua stack limit"),
         (
+            ScriptError::ReplyTooLarge,
+            "ERR script reply is larger than script-reply-limit",
+        ),
+        (
             ScriptError::Killed,
             "ERR Script killed by user with SCRIPT KILL...",
         ),
