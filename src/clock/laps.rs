@@ -48,6 +48,16 @@ impl Laps {
         Laps { last, rate }
     }
 
+    /// The laps from the end of an earlier one to the end of this, in nanoseconds.
+    #[inline]
+    pub fn ns_since(self, earlier: Laps) -> u64 {
+        let laps = self.last.saturating_sub(earlier.last);
+        match self.rate {
+            UNKNOWN => laps,
+            rate => to_ns(laps, rate),
+        }
+    }
+
     /// How long this one has been, in nanoseconds; begins the next one.
     #[inline]
     pub fn lap_ns(&mut self) -> u64 {

@@ -14,6 +14,10 @@ use crate::script::{Calls, Deletion, Step};
 /// Commands that change no key and yet have an effect, which a read-only script may not have.
 const PUBLISHING: [&str; 2] = ["publish", "spublish"];
 
+/// Lua looks around after a command that has ended so long after the last one: no hook sees the
+/// time of a command.
+const SLOW_NS: u64 = 100_000;
+
 /// See the module's text.
 pub(super) struct ScriptCalls<'c, 'a> {
     ctx: &'c mut Context<'a>,
@@ -22,6 +26,8 @@ pub(super) struct ScriptCalls<'c, 'a> {
     /// Whether there is memory for what it makes, or it must not be stopped half-way.
     may_take_memory: bool,
     running: Option<&'c Running>,
+    /// Whether the last call of a Lua script took longer than [`SLOW_NS`].
+    was_slow: bool,
 }
 
 impl<'c, 'a> ScriptCalls<'c, 'a> {
@@ -39,6 +45,7 @@ impl<'c, 'a> ScriptCalls<'c, 'a> {
             read_only,
             may_take_memory,
             running,
+            was_slow: false,
         }
     }
 }
@@ -167,7 +174,12 @@ impl Calls for ScriptCalls<'_, '_> {
             }
         }
         let outcome = match self.running {
-            Some(_) => dispatch::call(self.ctx, row, args),
+            Some(_) => {
+                let before = self.ctx.laps;
+                let outcome = dispatch::call(self.ctx, row, args);
+                self.was_slow = self.ctx.laps.ns_since(before) > SLOW_NS;
+                outcome
+            }
             None => dispatch::call_unmeasured(self.ctx, row, args),
         };
         match outcome? {
@@ -209,6 +221,15 @@ impl Calls for ScriptCalls<'_, '_> {
             }
             Step::Release(deletion, value) => self.release(deletion, key, value),
         }
+    }
+
+    fn was_slow(&self) -> bool {
+        self.was_slow
+    }
+
+    fn reply_bytes_max(&self) -> usize {
+        let limit = self.ctx.instance.config.settings.script_reply_limit();
+        usize::try_from(limit).unwrap_or(usize::MAX)
     }
 
     fn is_command(&self, name: &[u8]) -> bool {

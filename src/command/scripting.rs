@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::clock::Stopwatch;
 use crate::command::args;
-use crate::command::native_script;
+use crate::command::native_script::NativeRun;
 use crate::command::script_calls::ScriptCalls;
 use crate::command::table::Row;
 use crate::command::{Access, Caller, CommandResult, Context, Outcome, observe};
@@ -236,9 +236,16 @@ fn run(
         return Err(KeeperError::OutOfMemory.into());
     }
     if let Ok(program) = &script.native {
-        ctx.count_native_script();
-        observe::before_script(ctx, request);
-        return Ok(native_script::run(ctx, script, program, arguments, read_only).into());
+        let run = NativeRun {
+            script,
+            program,
+            request,
+            arguments,
+            read_only,
+        };
+        if let Some(reply) = run.reply(ctx) {
+            return Ok(reply.into());
+        }
     }
     if ctx.access != Access::Whole {
         return Ok(Outcome::NeedsWhole);

@@ -7,6 +7,7 @@
 pub mod cache;
 pub mod lua;
 pub mod native;
+pub mod reply_size;
 pub mod shebang;
 
 #[cfg_attr(fuzzing, expect(dead_code, reason = "tests use more of it"))]
@@ -56,6 +57,16 @@ pub trait Calls {
     fn step(&mut self, key: &[u8], step: Step<'_>) -> Option<bool> {
         let _ = (key, step);
         None
+    }
+
+    /// Whether the last call took so long that the script should look around.
+    fn was_slow(&self) -> bool {
+        false
+    }
+
+    /// Bytes that the reply of the script may take, by the count of [`reply_size`].
+    fn reply_bytes_max(&self) -> usize {
+        usize::MAX
     }
 
     /// `redis.log`: a line for the server's log at Redis's level 0 (debug) to 3 (warning).

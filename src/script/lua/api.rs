@@ -53,6 +53,9 @@ pub(super) const NUMBERS: &[(&str, f64)] = &[
     ("REDIS_VERSION_NUM", REDIS_VERSION_NUM),
 ];
 
+/// Bytes that `redis.sha1hex` takes between two looks.
+const DIGESTED_BYTES: usize = 1 << 14;
+
 /// Every replication flag set.
 const REPL_ALL: i32 = 3;
 
@@ -64,7 +67,7 @@ enum Argument<'s> {
 
 /// `redis.call(command, ...)`: an error of the command ends the script.
 fn call(stack: &Stack) -> Outcome {
-    if run_command(stack) {
+    if run_command(stack)? {
         Ok(1)
     } else {
         Err(Raise::Value)
@@ -73,12 +76,20 @@ fn call(stack: &Stack) -> Outcome {
 
 /// `redis.pcall(command, ...)`: an error of the command is the result.
 fn pcall(stack: &Stack) -> Outcome {
-    run_command(stack);
+    run_command(stack)?;
     Ok(1)
 }
 
 /// Leaves the result or the error table on top; tells which.
-fn run_command(stack: &Stack) -> bool {
+fn run_command(stack: &Stack) -> Result<bool, Raise> {
+    let is_reply = push_answer(stack);
+    match stack.host.is_to_end.get() {
+        true => Err(Raise::Killed),
+        false => Ok(is_reply),
+    }
+}
+
+fn push_answer(stack: &Stack) -> bool {
     let reply = match collect_arguments(stack) {
         Err(error) => {
             stack.push_error(&error);
@@ -92,10 +103,13 @@ fn run_command(stack: &Stack) -> bool {
                     Argument::Number(text) => text.as_bytes(),
                 })
                 .collect();
-            stack.with_calls(|calls| calls.call(&arguments))
+            stack.with_calls(|calls| (calls.call(&arguments), calls.was_slow()))
         }
     };
-    match reply {
+    if let Some((_, true)) = reply {
+        stack.host.look_around();
+    }
+    match reply.map(|(reply, _)| reply) {
         None => stack.push_error(&ScriptError::NotRunning),
         Some(Ok(Reply::Error(line))) => push_command_error(stack, &line),
         Some(Ok(reply)) => {
@@ -188,6 +202,7 @@ fn log(stack: &Stack) -> Outcome {
     };
     let texts: Vec<&[u8]> = (2..=count).filter_map(|index| stack.bytes(index)).collect();
     let message = texts.join(&b' ');
+    stack.work(message.len())?;
     stack.with_calls(|calls| calls.log(level, &message));
     Ok(0)
 }
@@ -222,10 +237,12 @@ fn sha1hex(stack: &Stack) -> Outcome {
     if stack.top() != 1 {
         return fail(stack, &ScriptError::Sha1Arity);
     }
-    let digest = Sha1::from(stack.bytes(1).unwrap_or_default())
-        .digest()
-        .to_string();
-    stack.push_bytes(digest.as_bytes());
+    let mut digest = Sha1::new();
+    for piece in stack.bytes(1).unwrap_or_default().chunks(DIGESTED_BYTES) {
+        stack.work(2 * piece.len())?;
+        digest.update(piece);
+    }
+    stack.push_bytes(digest.digest().to_string().as_bytes());
     Ok(1)
 }
 

@@ -3,8 +3,8 @@
 //! Lua 5.1 knows no read-only table. A script is handed an empty stand-in whose metatable leads
 //! reads to the real table and refuses writes; the functions that look past metatables (`next`,
 //! `rawset`, `getmetatable`, `table.insert`, ...) are replaced by ones that know stand-ins.
-//! `load` and `loadstring` are replaced because the originals take bytecode (see `load`), the
-//! matchers of `string` because their recursion has no bound of its own.
+//! `load` and `loadstring` are replaced because the originals take bytecode (see `load`). What may
+//! take long is replaced in `matching`, `tables` and `text`, or counted here.
 //!
 //! Unlike a [`super::stack::Body`], the functions here may run Lua code and may be left by a
 //! jump at any call: they own nothing.
@@ -15,7 +15,8 @@ use std::ffi::{CStr, c_int};
 use mlua::ffi;
 
 use super::describe::describe_error;
-use super::load;
+use super::stack::host_of;
+use super::{load, pace};
 
 const READ_ONLY: &CStr = c"Attempt to modify a readonly table";
 
@@ -38,10 +39,6 @@ pub(super) const GLOBALS: &[(&CStr, ffi::lua_CFunction)] = &[
     (c"xpcall", xpcall),
     (c"__redis__err__handler", describe_error),
 ];
-
-/// The replacements in `table`.
-pub(super) const TABLE: &[(&CStr, ffi::lua_CFunction)] =
-    &[(c"foreach", foreach), (c"insert", insert)];
 
 /// Replaces the table on top by its stand-in; `getmetatable` shows the value below it, which
 /// is taken too.
@@ -105,8 +102,26 @@ unsafe fn push_marked(state: *mut ffi::lua_State, index: c_int, mark: *const u8)
     }
 }
 
+/// Whether the value at `index` is a stand-in.
+///
+/// # Safety
+/// As [`push_real`].
+pub(super) unsafe fn is_read_only(state: *mut ffi::lua_State, index: c_int) -> bool {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let is_stand_in = push_real(state, index);
+        if is_stand_in {
+            ffi::lua_settop(state, -2);
+        }
+        is_stand_in
+    }
+}
+
 /// Puts the real table in the place of a stand-in; tells whether there was one.
-unsafe fn resolve(state: *mut ffi::lua_State, index: c_int) -> bool {
+///
+/// # Safety
+/// As [`push_real`]; `index` counts from the bottom.
+pub(super) unsafe fn resolve(state: *mut ffi::lua_State, index: c_int) -> bool {
     // SAFETY: as `push_marked`; `index` counts from the bottom.
     unsafe {
         let is_stand_in = push_marked(state, index, &raw const REAL);
@@ -117,7 +132,11 @@ unsafe fn resolve(state: *mut ffi::lua_State, index: c_int) -> bool {
     }
 }
 
-unsafe fn raise_read_only(state: *mut ffi::lua_State) -> c_int {
+/// Raises that a read-only table would be changed.
+///
+/// # Safety
+/// Nothing is owned where this jumps.
+pub(super) unsafe fn raise_read_only(state: *mut ffi::lua_State) -> c_int {
     // SAFETY: Lua calls this with room on the stack.
     unsafe {
         ffi::lua_pushliteral(state, READ_ONLY);
@@ -295,82 +314,42 @@ unsafe fn ensure_room(state: *mut ffi::lua_State) {
     }
 }
 
-unsafe extern "C-unwind" fn foreach(state: *mut ffi::lua_State) -> c_int {
-    // SAFETY: as above.
+/// What an argument is counted for, beside its bytes, by a function that goes over it once:
+/// `string.format` writes a number with hundreds of digits.
+const ARGUMENT_UNITS: usize = 1 << 10;
+
+/// Functions of Lua's own that go over their arguments once, which is counted: the library, or
+/// nothing for the globals, and the name.
+pub(super) const COUNTED: [(Option<&CStr>, &CStr); 6] = [
+    (None, c"tonumber"),
+    (Some(c"math"), c"max"),
+    (Some(c"math"), c"min"),
+    (Some(c"string"), c"char"),
+    (Some(c"string"), c"dump"),
+    (Some(c"string"), c"format"),
+];
+
+/// Calls the function that is its upvalue, in its own place, and counts what it is given.
+pub(super) unsafe extern "C-unwind" fn counted(state: *mut ffi::lua_State) -> c_int {
+    // SAFETY: as above; the upvalue is a C function.
     unsafe {
-        ffi::luaL_checktype(state, 1, ffi::LUA_TTABLE);
-        ffi::luaL_checktype(state, 2, ffi::LUA_TFUNCTION);
-        resolve(state, 1);
-        ffi::lua_pushnil(state);
-        while ffi::lua_next(state, 1) != 0 {
-            ffi::lua_pushvalue(state, 2);
-            ffi::lua_pushvalue(state, -3);
-            ffi::lua_pushvalue(state, -3);
-            ffi::lua_call(state, 2, 1);
-            if ffi::lua_type(state, -1) != ffi::LUA_TNIL {
-                return 1;
+        let mut units = 0;
+        for index in 1..=ffi::lua_gettop(state) {
+            units += ARGUMENT_UNITS;
+            if ffi::lua_type(state, index) == ffi::LUA_TSTRING {
+                units += ffi::lua_objlen(state, index);
             }
-            ffi::lua_settop(state, -3);
         }
-        0
+        pace::count_work(state, units);
+        pace::call_original(state)
     }
 }
 
-unsafe extern "C-unwind" fn insert(state: *mut ffi::lua_State) -> c_int {
+/// `collectgarbage(...)`; the upvalue is Lua's own, which may go over all that the script holds.
+pub(super) unsafe extern "C-unwind" fn collectgarbage(state: *mut ffi::lua_State) -> c_int {
     // SAFETY: as above.
     unsafe {
-        ffi::luaL_checktype(state, 1, ffi::LUA_TTABLE);
-        let mut end = ffi::lua_objlen(state, 1) as c_int + 1;
-        let place = match ffi::lua_gettop(state) {
-            2 => end,
-            3 => {
-                let place = ffi::luaL_checkinteger(state, 2) as c_int;
-                end = end.max(place);
-                place
-            }
-            _ => return ffi::luaL_error(state, c"wrong number of arguments to 'insert'".as_ptr()),
-        };
-        if push_marked(state, 1, &raw const REAL) {
-            return raise_read_only(state);
-        }
-        while end > place {
-            ffi::lua_rawgeti_(state, 1, end - 1);
-            ffi::lua_rawseti_(state, 1, end);
-            end -= 1;
-        }
-        ffi::lua_rawseti_(state, 1, place);
-        0
-    }
-}
-
-/// The functions of `string` that take a pattern as their second argument.
-pub(super) const MATCHERS: [&CStr; 5] = [c"find", c"gfind", c"gmatch", c"gsub", c"match"];
-
-/// Lua's matcher recurses once for each of these in a pattern, so their number is bounded.
-const RECURSIVE: &[u8] = b"?*+-(";
-const RECURSIVE_MAX: usize = 1_000;
-
-/// Calls the matcher that is its upvalue, in its own place, if the pattern is bounded.
-pub(super) unsafe extern "C-unwind" fn guard_pattern(state: *mut ffi::lua_State) -> c_int {
-    // SAFETY: as above; the upvalue is a C function, and it finds its arguments where they are.
-    unsafe {
-        let mut length = 0;
-        if ffi::lua_type(state, 2) == ffi::LUA_TSTRING {
-            let start = ffi::lua_tolstring(state, 2, &raw mut length);
-            let pattern = std::slice::from_raw_parts(start.cast::<u8>(), length);
-            if length > RECURSIVE_MAX
-                && pattern
-                    .iter()
-                    .filter(|byte| RECURSIVE.contains(byte))
-                    .count()
-                    > RECURSIVE_MAX
-            {
-                return ffi::luaL_error(state, c"pattern too complex".as_ptr());
-            }
-        }
-        match ffi::lua_tocfunction(state, ffi::lua_upvalueindex(1)) {
-            Some(matcher) => matcher(state),
-            None => 0,
-        }
+        pace::count_work(state, host_of(state).memory.used_bytes());
+        pace::call_original(state)
     }
 }

@@ -8,6 +8,9 @@ use super::stack::{Body, Kind, Outcome, Raise, Stack, push_function};
 /// Tables nested deeper than this are packed as null.
 const PACK_NESTING_MAX: usize = 16;
 
+/// What a value is counted for, beside its bytes.
+const VALUE_UNITS: usize = 64;
+
 /// Containers nested deeper than this are refused when unpacking: it bounds native recursion.
 const UNPACK_NESTING_MAX: usize = 500;
 
@@ -46,13 +49,15 @@ fn pack(stack: &Stack) -> Outcome {
     }
     let mut packed = Vec::new();
     for index in 1..=count {
-        pack_value(stack, index, 0, &mut packed);
+        pack_value(stack, index, 0, &mut packed)?;
     }
     stack.push_bytes(&packed);
     Ok(1)
 }
 
-fn pack_value(stack: &Stack, index: i32, depth: usize, packed: &mut Vec<u8>) {
+fn pack_value(stack: &Stack, index: i32, depth: usize, packed: &mut Vec<u8>) -> Result<(), Raise> {
+    stack.work(VALUE_UNITS)?;
+    stack.check_room(packed.len())?;
     match stack.kind(index) {
         Kind::String => {
             let bytes = stack.bytes(index).unwrap_or_default();
@@ -61,17 +66,20 @@ fn pack_value(stack: &Stack, index: i32, depth: usize, packed: &mut Vec<u8>) {
                 length @ 32..=0xff => packed.extend_from_slice(&[0xd9, length as u8]),
                 length => pack_length(length, 0xda, 0xdb, packed),
             }
+            stack.check_room(packed.len() + bytes.len())?;
+            stack.work(bytes.len())?;
             packed.extend_from_slice(bytes);
         }
         Kind::Boolean => packed.push(if stack.truth(index) { 0xc3 } else { 0xc2 }),
         Kind::Number => pack_number(stack.number(index).unwrap_or_default(), packed),
         Kind::Table if depth < PACK_NESTING_MAX && stack.push_real(index) => {
-            pack_table(stack, stack.top(), depth, packed);
+            pack_table(stack, stack.top(), depth, packed)?;
             stack.pop(1);
         }
-        Kind::Table if depth < PACK_NESTING_MAX => pack_table(stack, index, depth, packed),
+        Kind::Table if depth < PACK_NESTING_MAX => pack_table(stack, index, depth, packed)?,
         _ => packed.push(0xc0),
     }
+    Ok(())
 }
 
 fn pack_length(length: usize, mark16: u8, mark32: u8, packed: &mut Vec<u8>) {
@@ -116,11 +124,12 @@ fn pack_integer(value: i64, packed: &mut Vec<u8>) {
     packed.extend_from_slice(&bytes[8 - width..]);
 }
 
-fn pack_table(stack: &Stack, index: i32, depth: usize, packed: &mut Vec<u8>) {
+fn pack_table(stack: &Stack, index: i32, depth: usize, packed: &mut Vec<u8>) -> Result<(), Raise> {
     stack.reserve(4);
     let (mut longest, mut count, mut is_array) = (0.0_f64, 0_usize, true);
     stack.push_nil();
     while stack.next(index) {
+        stack.work(1)?;
         stack.pop(1);
         count += 1;
         match (stack.kind(-1), stack.number(-1)) {
@@ -137,10 +146,10 @@ fn pack_table(stack: &Stack, index: i32, depth: usize, packed: &mut Vec<u8>) {
         }
         for item in 1..=count {
             stack.push_item(index, i32::try_from(item).unwrap_or(i32::MAX));
-            pack_value(stack, stack.top(), depth + 1, packed);
+            pack_value(stack, stack.top(), depth + 1, packed)?;
             stack.pop(1);
         }
-        return;
+        return Ok(());
     }
     match count {
         0..=15 => packed.push(0x80 | count as u8),
@@ -151,11 +160,12 @@ fn pack_table(stack: &Stack, index: i32, depth: usize, packed: &mut Vec<u8>) {
         let value = stack.top();
         // The key is copied: turning a number key into text would upset the traversal.
         stack.push_copy(value - 1);
-        pack_value(stack, value + 1, depth + 1, packed);
+        pack_value(stack, value + 1, depth + 1, packed)?;
         stack.pop(1);
-        pack_value(stack, value, depth + 1, packed);
+        pack_value(stack, value, depth + 1, packed)?;
         stack.pop(1);
     }
+    Ok(())
 }
 
 /// `cmsgpack.unpack(bytes)`: every value.
@@ -252,6 +262,7 @@ impl<'b> Input<'b> {
 
 fn unpack_value(stack: &Stack, input: &mut Input<'_>, depth: usize) -> Result<(), Raise> {
     let mark = input.take(1)?[0];
+    stack.work(VALUE_UNITS)?;
     match mark {
         0x00..=0x7f => stack.push_number(f64::from(mark)),
         0xe0..=0xff => stack.push_number(f64::from(mark as i8)),
@@ -272,6 +283,7 @@ fn unpack_value(stack: &Stack, input: &mut Input<'_>, depth: usize) -> Result<()
         }
         0xd9..=0xdb => {
             let length = input.length(1 << (mark - 0xd9))?;
+            stack.work(length)?;
             stack.push_bytes(input.take(length)?);
         }
         0xdc | 0xdd => {

@@ -7,14 +7,22 @@ use super::number::{format_general, to_integer};
 use super::stack::{Kind, Stack};
 use crate::error::{CommandError, GENERAL_CODE, ScriptError};
 use crate::resp::reply::{Blob, Reply};
+use crate::script::reply_size::{ReplyBudget, TooLarge};
 
 /// Tables nested deeper than this are cut off with an error reply in their place.
 /// It bounds the native stack that a reply takes, here and in the encoder.
 const NESTING_MAX: usize = 500;
 
+/// What an element of a command's reply is counted for, beside its bytes.
+const PUSHED_UNITS: usize = 64;
+
 /// Pushes the Lua value of a command's reply.
 pub(super) fn push_reply(stack: &Stack, reply: &Reply) {
     let is_resp3 = stack.host.protocol.get() >= 3;
+    if let Reply::Bulk(bytes) = reply {
+        // A reply is pushed to its end, so that no part of it can be lost; then the script ends.
+        let _ = stack.host.work(PUSHED_UNITS + bytes.len() / 8);
+    }
     match reply {
         Reply::Status(line) => push_tagged(stack, "ok", |stack| stack.push_bytes(line)),
         Reply::Error(line) => push_command_error(stack, line),
@@ -87,112 +95,167 @@ fn push_items<'r>(stack: &Stack, items: impl Iterator<Item = &'r Reply>) {
     }
 }
 
-/// The reply that the value on top stands for. The value stays.
-pub(super) fn reply_of_top(stack: &Stack) -> Reply {
-    reply_at(stack, stack.top(), 0)
-}
+/// What an element of a reply is counted for, beside its bytes: a table is asked for seven fields.
+const ELEMENT_UNITS: usize = 256;
 
-fn reply_at(stack: &Stack, index: c_int, depth: usize) -> Reply {
-    if depth > NESTING_MAX || !stack.try_reserve(8) {
-        return CommandError::from(ScriptError::TooDeep).into_reply();
-    }
-    match stack.kind(index) {
-        Kind::String => Reply::bulk(stack.bytes(index).unwrap_or_default()),
-        Kind::Number => Reply::Integer(to_integer(stack.number(index).unwrap_or_default())),
-        Kind::Boolean if stack.host.protocol.get() >= 3 => Reply::Boolean(stack.truth(index)),
-        Kind::Boolean if stack.truth(index) => Reply::Integer(1),
-        Kind::Table => reply_of_table(stack, index, depth),
-        _ => Reply::Null,
-    }
-}
-
-fn reply_of_table(stack: &Stack, table: c_int, depth: usize) -> Reply {
-    // The order is Redis's: the first field that has the right type decides.
-    for tag in [
-        "err",
-        "ok",
-        "double",
-        "map",
-        "set",
-        "big_number",
-        "verbatim_string",
-    ] {
-        stack.push_field(table, tag);
-        let reply = reply_of_tagged(stack, tag, depth);
-        stack.pop(1);
-        if let Some(reply) = reply {
-            return reply;
-        }
-    }
-    let mut items = Vec::new();
-    for number in 1.. {
-        stack.push_item(table, number);
-        if stack.kind(-1) == Kind::Nil {
-            stack.pop(1);
-            break;
-        }
-        items.push(reply_at(stack, stack.top(), depth + 1));
-        stack.pop(1);
-    }
-    Reply::Array(items)
-}
-
-/// The reply for the field `tag` on top, if it has the type that belongs to the tag.
-fn reply_of_tagged(stack: &Stack, tag: &str, depth: usize) -> Option<Reply> {
-    let at = stack.top();
-    match (tag, stack.kind(at)) {
-        ("err", Kind::String) => stack.string(at).map(|text| Reply::Error(error_line(text))),
-        ("ok", Kind::String) => stack.string(at).map(|text| Reply::Status(line(text))),
-        ("double", Kind::Number) => stack.number(at).map(Reply::Double),
-        ("map", Kind::Table) => Some(map(stack, at, depth)),
-        ("set", Kind::Table) => Some(set(stack, at, depth)),
-        ("big_number", Kind::String) => stack
-            .string(at)
-            .map(|text| Reply::BigNumber(Blob::from_slice(&line(text)))),
-        ("verbatim_string", Kind::Table) => verbatim(stack, at),
-        _ => None,
-    }
-}
-
-fn map(stack: &Stack, at: c_int, depth: usize) -> Reply {
-    let mut pairs = Vec::new();
-    stack.push_nil();
-    while stack.next(at) {
-        let value = stack.top();
-        pairs.push((
-            reply_at(stack, value - 1, depth + 1),
-            reply_at(stack, value, depth + 1),
-        ));
-        stack.pop(1);
-    }
-    Reply::Map(pairs)
-}
-
-fn set(stack: &Stack, at: c_int, depth: usize) -> Reply {
-    let mut members = Vec::new();
-    stack.push_nil();
-    while stack.next(at) {
-        stack.pop(1);
-        members.push(reply_at(stack, stack.top(), depth + 1));
-    }
-    Reply::Set(members)
-}
-
-/// A verbatim string needs both fields. [`Reply::Verbatim`] is text; another format or other
-/// bytes are answered as a bulk string.
-fn verbatim(stack: &Stack, at: c_int) -> Option<Reply> {
-    stack.push_field(at, "format");
-    stack.push_field(at, "string");
-    let (format, string) = (stack.string(-2), stack.string(-1));
-    let reply = match (format, string) {
-        (Some(format), Some(bytes)) => match std::str::from_utf8(bytes) {
-            Ok(text) if format.starts_with(b"txt") => Some(Reply::Verbatim(text.to_owned())),
-            _ => Some(Reply::bulk(bytes)),
-        },
-        _ => None,
+/// The reply that the value on top stands for, or an error if it takes more than `bytes_max`. The
+/// value stays.
+pub(super) fn reply_of_top(stack: &Stack, bytes_max: usize) -> Reply {
+    let mut replies = Replies {
+        stack,
+        budget: ReplyBudget::new(bytes_max),
     };
-    stack.pop(2);
-    reply
+    replies
+        .at(stack.top(), 0)
+        .unwrap_or_else(|TooLarge| CommandError::from(ScriptError::ReplyTooLarge).into_reply())
+}
+
+/// Makes replies of values, as long as they are not too large together.
+struct Replies<'s, 'h> {
+    stack: &'s Stack<'h>,
+    budget: ReplyBudget,
+}
+
+impl Replies<'_, '_> {
+    /// Counts an element of so many bytes, before it is made.
+    fn take(&mut self, bytes: usize) -> Result<(), TooLarge> {
+        self.budget.take(bytes)?;
+        // The script has ended: what it is told now comes too late.
+        let _ = self.stack.host.work(ELEMENT_UNITS + bytes);
+        Ok(())
+    }
+
+    fn at(&mut self, index: c_int, depth: usize) -> Result<Reply, TooLarge> {
+        let stack = self.stack;
+        if depth > NESTING_MAX || !stack.try_reserve(8) {
+            self.take(0)?;
+            return Ok(CommandError::from(ScriptError::TooDeep).into_reply());
+        }
+        Ok(match stack.kind(index) {
+            Kind::String => self.bulk(index)?,
+            Kind::Table => return self.table(index, depth),
+            kind => {
+                self.take(0)?;
+                match kind {
+                    Kind::Number => {
+                        Reply::Integer(to_integer(stack.number(index).unwrap_or_default()))
+                    }
+                    Kind::Boolean if stack.host.protocol.get() >= 3 => {
+                        Reply::Boolean(stack.truth(index))
+                    }
+                    Kind::Boolean if stack.truth(index) => Reply::Integer(1),
+                    _ => Reply::Null,
+                }
+            }
+        })
+    }
+
+    fn bulk(&mut self, index: c_int) -> Result<Reply, TooLarge> {
+        let bytes = self.stack.bytes(index).unwrap_or_default();
+        self.take(bytes.len())?;
+        Ok(Reply::bulk(bytes))
+    }
+
+    fn table(&mut self, table: c_int, depth: usize) -> Result<Reply, TooLarge> {
+        let stack = self.stack;
+        self.take(0)?;
+        // The order is Redis's: the first field that has the right type decides.
+        for tag in [
+            "err",
+            "ok",
+            "double",
+            "map",
+            "set",
+            "big_number",
+            "verbatim_string",
+        ] {
+            stack.push_field(table, tag);
+            let reply = self.tagged(tag, depth)?;
+            stack.pop(1);
+            if let Some(reply) = reply {
+                return Ok(reply);
+            }
+        }
+        let mut items = Vec::new();
+        for number in 1.. {
+            stack.push_item(table, number);
+            if stack.kind(-1) == Kind::Nil {
+                stack.pop(1);
+                break;
+            }
+            items.push(self.at(stack.top(), depth + 1)?);
+            stack.pop(1);
+        }
+        Ok(Reply::Array(items))
+    }
+
+    /// The reply for the field `tag` on top, if it has the type that belongs to the tag.
+    fn tagged(&mut self, tag: &str, depth: usize) -> Result<Option<Reply>, TooLarge> {
+        let stack = self.stack;
+        let at = stack.top();
+        Ok(match (tag, stack.kind(at)) {
+            ("err", Kind::String) => Some(Reply::Error(error_line(self.text(at)?))),
+            ("ok", Kind::String) => Some(Reply::Status(line(self.text(at)?))),
+            ("double", Kind::Number) => stack.number(at).map(Reply::Double),
+            ("map", Kind::Table) => Some(self.map(at, depth)?),
+            ("set", Kind::Table) => Some(self.set(at, depth)?),
+            ("big_number", Kind::String) => {
+                Some(Reply::BigNumber(Blob::from_slice(&line(self.text(at)?))))
+            }
+            ("verbatim_string", Kind::Table) => self.verbatim(at)?,
+            _ => None,
+        })
+    }
+
+    /// The bytes of the string at `index`, counted.
+    fn text(&mut self, index: c_int) -> Result<&[u8], TooLarge> {
+        let bytes = self.stack.string(index).unwrap_or_default();
+        self.take(bytes.len())?;
+        Ok(bytes)
+    }
+
+    fn map(&mut self, at: c_int, depth: usize) -> Result<Reply, TooLarge> {
+        let stack = self.stack;
+        let mut pairs = Vec::new();
+        stack.push_nil();
+        while stack.next(at) {
+            let value = stack.top();
+            pairs.push((self.at(value - 1, depth + 1)?, self.at(value, depth + 1)?));
+            stack.pop(1);
+        }
+        Ok(Reply::Map(pairs))
+    }
+
+    fn set(&mut self, at: c_int, depth: usize) -> Result<Reply, TooLarge> {
+        let stack = self.stack;
+        let mut members = Vec::new();
+        stack.push_nil();
+        while stack.next(at) {
+            stack.pop(1);
+            members.push(self.at(stack.top(), depth + 1)?);
+        }
+        Ok(Reply::Set(members))
+    }
+
+    /// A verbatim string needs both fields. [`Reply::Verbatim`] is text; another format or other
+    /// bytes are answered as a bulk string.
+    fn verbatim(&mut self, at: c_int) -> Result<Option<Reply>, TooLarge> {
+        let stack = self.stack;
+        stack.push_field(at, "format");
+        stack.push_field(at, "string");
+        let reply = match (stack.string(-2), stack.string(-1)) {
+            (Some(format), Some(bytes)) => {
+                self.take(bytes.len())?;
+                Some(match std::str::from_utf8(bytes) {
+                    Ok(text) if format.starts_with(b"txt") => Reply::Verbatim(text.to_owned()),
+                    _ => Reply::bulk(bytes),
+                })
+            }
+            _ => None,
+        };
+        stack.pop(2);
+        Ok(reply)
+    }
 }
 
 /// One line as C sees it: up to a NUL, with CR and LF as blanks.

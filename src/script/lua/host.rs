@@ -5,6 +5,7 @@
 //! nothing stays borrowed while a pulse blocks or switches stacks.
 
 use std::cell::{Cell, RefCell};
+use std::ffi::c_int;
 
 use mlua::ffi;
 
@@ -23,9 +24,15 @@ pub(super) struct Host {
     pub(super) protocol: Cell<u8>,
     /// The main thread of the state, null while the state is built.
     pub(super) main: Cell<*mut ffi::lua_State>,
+    /// Instructions between two hooks of the main thread.
+    pub(super) instructions: Cell<c_int>,
+    /// Work that may be done before the script looks around.
+    pub(super) work_left: Cell<usize>,
     /// What the running script reaches, if one runs.
     pub(super) running: Cell<Option<Running>>,
-    /// Set by the first [`Pulse::Kill`] of a run, cleared at its end.
+    /// Whether the last look around has found that the script must end.
+    pub(super) is_to_end: Cell<bool>,
+    /// Set once it ends for that, cleared at the end of the run.
     pub(super) killed: Cell<bool>,
     /// Source and line at which the kill struck.
     pub(super) killed_at: RefCell<Option<String>>,
@@ -46,7 +53,10 @@ impl Host {
             random: Cell::new(random::INITIAL_STATE),
             protocol: Cell::new(2),
             main: Cell::new(std::ptr::null_mut()),
+            instructions: Cell::new(0),
+            work_left: Cell::new(0),
             running: Cell::new(None),
+            is_to_end: Cell::new(false),
             killed: Cell::new(false),
             killed_at: RefCell::new(None),
         }

@@ -8,6 +8,8 @@ use std::ffi::{c_char, c_int, c_void};
 
 use mlua::ffi;
 
+use super::pace::count_work;
+
 /// The first byte of compiled Lua code.
 const BYTECODE_MARK: u8 = 0x1b;
 
@@ -18,36 +20,86 @@ pub(super) unsafe extern "C-unwind" fn loadstring(state: *mut ffi::lua_State) ->
         let mut length = 0;
         let text = ffi::luaL_checklstring(state, 1, &raw mut length);
         let name = ffi::luaL_optlstring(state, 2, text, std::ptr::null_mut());
-        let status = load_text(state, text, length, name);
+        let text = std::slice::from_raw_parts(text.cast::<u8>(), length);
+        let status = load_text(state, text, name, Pace::Counted);
         finish_load(state, status)
     }
+}
+
+/// Whether compiling counts as work of the script that runs.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum Pace {
+    /// It is the script's: it looks around between two pieces of its text.
+    Counted,
+    /// It is not: the script that runs, if any, is another one.
+    Free,
+}
+
+/// Bytes of a text that are compiled between two looks.
+const PIECE_BYTES: usize = 1 << 12;
+
+/// What a byte of a text is counted for.
+const BYTE_UNITS: usize = 16;
+
+/// A text that is handed to the parser in pieces.
+struct Pieces {
+    next: *const u8,
+    left: usize,
+    pace: Pace,
 }
 
 /// Compiles text, never bytecode; leaves the function or the error on top.
 ///
 /// # Safety
-/// `text` has `length` bytes that outlive the call; `name` is terminated.
+/// `text` outlives the call; `name` is terminated. It may jump if memory is refused.
 pub(super) unsafe fn load_text(
     state: *mut ffi::lua_State,
-    text: *const c_char,
-    length: usize,
+    text: &[u8],
     name: *const c_char,
+    pace: Pace,
 ) -> c_int {
     // SAFETY: the caller's promise.
     unsafe {
-        if length == 0 || *text.cast::<u8>() != BYTECODE_MARK {
-            return ffi::luaL_loadbuffer(state, text, length, name);
+        let mut pieces = Pieces {
+            next: text.as_ptr(),
+            left: text.len(),
+            pace,
+        };
+        if text.first() != Some(&BYTECODE_MARK) {
+            return ffi::lua_load(state, read_part, (&raw mut pieces).cast(), name);
         }
         // Lua takes bytecode for what begins with the mark, so a blank goes before it: the
         // parser then refuses the mark in its own words.
         ffi::lua_pushliteral(state, c" ");
-        ffi::lua_pushlstring_(state, text, length);
+        ffi::lua_pushlstring_(state, text.as_ptr().cast(), text.len());
         ffi::lua_concat(state, 2);
-        let mut blanked_length = 0;
-        let blanked = ffi::lua_tolstring(state, -1, &raw mut blanked_length);
-        let status = ffi::luaL_loadbuffer(state, blanked, blanked_length, name);
+        pieces.next = ffi::lua_tolstring(state, -1, &raw mut pieces.left).cast();
+        let status = ffi::lua_load(state, read_part, (&raw mut pieces).cast(), name);
         ffi::lua_remove(state, -2);
         status
+    }
+}
+
+/// Hands the next piece of a text to the parser.
+unsafe extern "C-unwind" fn read_part(
+    state: *mut ffi::lua_State,
+    pieces: *mut c_void,
+    size: *mut usize,
+) -> *const c_char {
+    // SAFETY: lua_load passes on the pointer that `load_text` gave it; nothing is owned here.
+    unsafe {
+        let pieces = &mut *pieces.cast::<Pieces>();
+        let piece = pieces.next;
+        *size = pieces.left.min(PIECE_BYTES);
+        if *size == 0 {
+            return std::ptr::null();
+        }
+        if pieces.pace == Pace::Counted {
+            count_work(state, *size * BYTE_UNITS);
+        }
+        pieces.next = piece.add(*size);
+        pieces.left -= *size;
+        piece.cast()
     }
 }
 

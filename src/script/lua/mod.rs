@@ -19,17 +19,21 @@ mod convert;
 mod describe;
 mod host;
 mod load;
+mod matching;
 mod memory;
 mod number;
+mod pace;
+mod pattern;
 mod random;
 mod sandbox;
 mod stack;
 mod struct_pack;
+mod tables;
+mod text;
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::ffi::{CStr, c_int};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use mlua::ffi;
 
@@ -39,9 +43,6 @@ use self::stack::Stack;
 use super::{Calls, shebang};
 use crate::error::{CommandError, Quoted, ScriptError, StartupError};
 use crate::resp::reply::Reply;
-
-/// Instructions between two pulses.
-const PULSE_INSTRUCTIONS: c_int = 10_000;
 
 /// Compiled scripts kept; one more empties the cache.
 const SCRIPTS_MAX: usize = 1_000;
@@ -111,12 +112,7 @@ impl Vm {
             sandbox::build(state, &Stack::new(state, &host));
             let compiler = ffi::lua_newthread(state);
             ffi::lua_setfield(state, ffi::LUA_REGISTRYINDEX, c"compiler".as_ptr());
-            ffi::lua_sethook(
-                state,
-                Some(on_count),
-                ffi::LUA_MASKCOUNT,
-                PULSE_INSTRUCTIONS,
-            );
+            pace::set_hook(state, &host, pace::instructions(0));
             (state, compiler)
         };
         host.memory.leave_native();
@@ -180,11 +176,13 @@ impl Vm {
                 >(pulse),
             }
         };
+        let reply_bytes_max = calls.reply_bytes_max();
         self.host.running.set(Some(running));
         self.host.protocol.set(2);
+        self.host.start_work();
         let status = self.execute(function, keys, argv);
+        let reply = self.reply(status, sha1_hex, reply_bytes_max);
         self.host.running.set(None);
-        let reply = self.reply(status, sha1_hex);
         self.settle(status);
         reply
     }
@@ -235,8 +233,8 @@ impl Vm {
             // SAFETY: the code outlives the call; with allocations granted nothing jumps.
             unsafe {
                 ffi::lua_settop(self.compiler, 0);
-                let (start, name) = (code.as_ptr().cast(), CHUNK_NAME.as_ptr());
-                if load::load_text(self.compiler, start, code.len(), name) == ffi::LUA_OK {
+                let name = CHUNK_NAME.as_ptr();
+                if load::load_text(self.compiler, code, name, load::Pace::Free) == ffi::LUA_OK {
                     return Ok(());
                 }
                 let stack = Stack::new(self.compiler, &self.host);
@@ -272,7 +270,7 @@ impl Vm {
         }
     }
 
-    fn reply(&self, status: c_int, sha1_hex: &str) -> Reply {
+    fn reply(&self, status: c_int, sha1_hex: &str, bytes_max: usize) -> Reply {
         if self.host.killed.get() {
             let place = self.host.killed_at.borrow_mut().take().unwrap_or_default();
             let line = [
@@ -290,7 +288,7 @@ impl Vm {
             // SAFETY: allocations are granted.
             let stack = unsafe { Stack::new(self.state, &self.host) };
             match status {
-                ffi::LUA_OK => convert::reply_of_top(&stack),
+                ffi::LUA_OK => convert::reply_of_top(&stack, bytes_max),
                 _ => convert::error_reply(&stack, sha1_hex),
             }
         })
@@ -302,19 +300,18 @@ impl Vm {
         host.memory.refuse_all(Refuse::PastLimit);
         let runs = self.runs.get().wrapping_add(1);
         self.runs.set(runs);
-        let needs_collection =
-            host.killed.replace(false) || status == ffi::LUA_ERRMEM || host.memory.is_exceeded();
+        let was_refused = status == ffi::LUA_ERRMEM;
+        let needs_collection = was_refused
+            | host.killed.replace(false)
+            | host.memory.take_refusal()
+            | host.memory.is_exceeded();
         // SAFETY: allocations are granted, and no value of the sandbox has a finalizer.
         host.memory.lifted(|| unsafe {
             ffi::lua_settop(self.state, 0);
             if needs_collection {
-                ffi::lua_sethook(
-                    self.state,
-                    Some(on_count),
-                    ffi::LUA_MASKCOUNT,
-                    PULSE_INSTRUCTIONS,
-                );
                 ffi::lua_gc(self.state, ffi::LUA_GCCOLLECT, 0);
+                let instructions = pace::instructions(host.memory.large_bytes());
+                pace::set_hook(self.state, host, instructions);
             } else if runs.is_multiple_of(COLLECT_RUNS) {
                 ffi::lua_gc(self.state, ffi::LUA_GCSTEP, COLLECT_STEP);
             }
@@ -327,45 +324,6 @@ impl Drop for Vm {
         // SAFETY: the state was created by this VM and is not used afterwards.
         unsafe { ffi::lua_close(self.state) }
     }
-}
-
-/// Lua calls this every [`PULSE_INSTRUCTIONS`], and before every instruction once a kill has
-/// struck: then each raises again what a script may have caught.
-unsafe extern "C-unwind" fn on_count(state: *mut ffi::lua_State, frame: *mut ffi::lua_Debug) {
-    // SAFETY: Lua hands a valid state and frame; nothing is owned where the refusal jumps.
-    unsafe {
-        let host = stack::host_of(state);
-        if !host.killed.get() {
-            let Some(running) = host.running.get() else {
-                return;
-            };
-            let verdict = catch_unwind(AssertUnwindSafe(|| (*running.pulse)()));
-            if matches!(verdict, Ok(Pulse::Continue)) {
-                return;
-            }
-            drop(verdict);
-            strike(state, frame, host);
-        }
-        ffi::lua_sethook(state, Some(on_count), ffi::LUA_MASKCOUNT, 1);
-        ffi::lua_sethook(host.main.get(), Some(on_count), ffi::LUA_MASKCOUNT, 1);
-        // A refused allocation is the one error that calls no handler. A handler given to
-        // `xpcall` would run inside this hook, where no hook can end it.
-        ffi::lua_newuserdata(state, 1);
-    }
-}
-
-/// Records where the kill strikes. From here Lua's own code gets no memory, so that it can
-/// make neither coroutines with an old hook nor long strings.
-unsafe fn strike(state: *mut ffi::lua_State, frame: *mut ffi::lua_Debug, host: &Host) {
-    // SAFETY: the frame is the one that the hook was handed.
-    let place = unsafe {
-        ffi::lua_getinfo(state, c"Sl".as_ptr(), frame);
-        let source = CStr::from_ptr((*frame).source).to_string_lossy();
-        format!("{source}:{}", (*frame).currentline)
-    };
-    host.killed_at.replace(Some(place));
-    host.killed.set(true);
-    host.memory.refuse_all(Refuse::Everything);
 }
 
 #[cfg(test)]

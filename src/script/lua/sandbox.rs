@@ -8,7 +8,7 @@ use std::ffi::CStr;
 use mlua::ffi;
 
 use super::stack::{Body, Stack, push_function};
-use super::{api, base, bit, cjson, cmsgpack, random, struct_pack};
+use super::{api, base, bit, cjson, cmsgpack, matching, pace, random, struct_pack, tables, text};
 
 /// Names of Lua's base library that scripts do not have.
 const REMOVED: [&CStr; 6] = [
@@ -59,22 +59,58 @@ pub(super) unsafe fn build(state: *mut ffi::lua_State, stack: &Stack) {
             ffi::lua_pushcfunction(state, *function);
             ffi::lua_setfield(state, ffi::LUA_GLOBALSINDEX, name.as_ptr());
         }
-        ffi::lua_getfield_(state, ffi::LUA_GLOBALSINDEX, c"table".as_ptr());
-        for (name, function) in base::TABLE {
-            ffi::lua_pushcfunction(state, *function);
-            ffi::lua_setfield(state, -2, name.as_ptr());
-        }
-        ffi::lua_getfield_(state, ffi::LUA_GLOBALSINDEX, c"string".as_ptr());
-        for name in base::MATCHERS {
-            ffi::lua_getfield_(state, -1, name.as_ptr());
-            ffi::lua_pushcclosure(state, base::guard_pattern, 1);
-            ffi::lua_setfield(state, -2, name.as_ptr());
-        }
+        replace_functions(state, stack);
         ffi::lua_settop(state, 0);
         add_modules(state, stack);
         protect_tables(state);
         protect_globals(state);
         ffi::lua_settop(state, 0);
+    }
+}
+
+/// Puts functions that look around in the places of those that would not.
+unsafe fn replace_functions(state: *mut ffi::lua_State, stack: &Stack) {
+    // SAFETY: every library is a table among the globals, and allocations are granted.
+    unsafe {
+        for (library, functions, bodies) in [
+            (c"string", matching::FUNCTIONS, text::STRING),
+            (c"table", tables::FUNCTIONS, text::TABLE),
+        ] {
+            ffi::lua_getfield_(state, ffi::LUA_GLOBALSINDEX, library.as_ptr());
+            for (name, function) in functions {
+                ffi::lua_pushcfunction(state, *function);
+                ffi::lua_setfield(state, -2, name.as_ptr());
+            }
+            add_functions(stack, bodies);
+        }
+        for (library, name) in base::COUNTED {
+            wrap(state, library, name, base::counted);
+        }
+        wrap(state, None, c"collectgarbage", base::collectgarbage);
+        wrap(state, Some(c"coroutine"), c"create", pace::create);
+        wrap(state, Some(c"coroutine"), c"wrap", pace::wrap);
+    }
+}
+
+/// Puts `wrapper` in the place of a function, which becomes its upvalue.
+unsafe fn wrap(
+    state: *mut ffi::lua_State,
+    library: Option<&CStr>,
+    name: &CStr,
+    wrapper: ffi::lua_CFunction,
+) {
+    // SAFETY: as above.
+    unsafe {
+        match library {
+            Some(library) => {
+                ffi::lua_getfield_(state, ffi::LUA_GLOBALSINDEX, library.as_ptr());
+            }
+            None => ffi::lua_pushvalue(state, ffi::LUA_GLOBALSINDEX),
+        }
+        ffi::lua_getfield_(state, -1, name.as_ptr());
+        ffi::lua_pushcclosure(state, wrapper, 1);
+        ffi::lua_setfield(state, -2, name.as_ptr());
+        ffi::lua_settop(state, -2);
     }
 }
 

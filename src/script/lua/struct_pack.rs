@@ -9,6 +9,9 @@ use super::stack::{Body, Kind, Outcome, Raise, Stack};
 /// The functions, by name.
 pub(super) const FUNCTIONS: &[(&str, Body)] = &[("pack", pack), ("size", size), ("unpack", unpack)];
 
+/// What a letter of a format is counted for, beside the bytes that belong to it.
+const FIELD_UNITS: usize = 16;
+
 /// The widest integer, in bytes.
 const INTEGER_BYTES_MAX: usize = 32;
 /// What `!` aligns to when it names no number, in bytes.
@@ -130,6 +133,7 @@ fn pack(stack: &Stack) -> Outcome {
     let mut packed = Vec::new();
     let mut index = 2;
     while let Some(field) = format.next()? {
+        stack.work(FIELD_UNITS)?;
         packed.resize(packed.len() + format.padding(packed.len(), &field), 0);
         match field.letter {
             b'b' | b'B' | b'h' | b'H' | b'l' | b'L' | b'T' | b'i' | b'I' => {
@@ -171,6 +175,8 @@ fn pack(stack: &Stack) -> Outcome {
                 let text = text
                     .get(..bytes)
                     .ok_or_else(|| Raise::argument(index, "string too short"))?;
+                stack.check_room(packed.len() + text.len())?;
+                stack.work(text.len())?;
                 packed.extend_from_slice(text);
                 if field.letter == b's' {
                     packed.push(0);
@@ -228,6 +234,7 @@ fn unpack(stack: &Stack) -> Outcome {
             .ok_or_else(|| Raise::argument(2, "data string too short"))
     };
     while let Some(mut field) = format.next()? {
+        stack.work(FIELD_UNITS + field.bytes)?;
         at = at.wrapping_add(format.padding(at, &field));
         let mut bytes = slice(at, field.bytes)?.to_vec();
         if !stack.try_reserve(2) {
@@ -260,6 +267,7 @@ fn unpack(stack: &Stack) -> Outcome {
             b's' => {
                 let length = data[at..].iter().position(|byte| *byte == 0);
                 let length = length.ok_or_else(|| Raise::message("unfinished string in data"))?;
+                stack.work(length)?;
                 stack.push_bytes(&data[at..at + length]);
                 field.bytes = length + 1;
                 results += 1;
@@ -301,6 +309,7 @@ fn size(stack: &Stack) -> Outcome {
     let mut format = Format::new(stack.check_bytes(1)?);
     let mut total = 0usize;
     while let Some(field) = format.next()? {
+        stack.work(FIELD_UNITS)?;
         total += format.padding(total, &field);
         match field.letter {
             b's' => return Err(Raise::argument(1, "option 's' has no fixed size")),

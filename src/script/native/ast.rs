@@ -205,12 +205,36 @@ pub(super) enum Expr {
     Table {
         items: Vec<Expr>,
         fields: Vec<(Field, Expr)>,
+        /// Where it begins.
+        line: Line,
     },
     Command(Box<Command>),
     Builtin(Builtin, Box<Expr>),
 }
 
 impl Expr {
+    /// The GET and the other side, if this compares the two and the other side is no command: the
+    /// value is compared where it is, and not copied.
+    pub(super) fn compared_in_place(&self) -> Option<(&Command, &Expr)> {
+        let Expr::Equality(_, left, right) = self else {
+            return None;
+        };
+        let is_at_hand = |expr: &Expr| {
+            matches!(
+                expr,
+                Expr::Text(_) | Expr::Local(_) | Expr::Element { .. } | Expr::ElementAt { .. }
+            )
+        };
+        match (&**left, &**right) {
+            (Expr::Command(get), other) | (other, Expr::Command(get))
+                if get.shape == Shape::Get && is_at_hand(other) =>
+            {
+                Some((get, other))
+            }
+            _ => None,
+        }
+    }
+
     /// The key and the other side, if this asks whether a GET of one key answers something.
     pub(super) fn compared(&self) -> Option<(&Expr, &Expr)> {
         let Expr::Equality(Equality::Equal, left, right) = self else {

@@ -2,8 +2,11 @@
 //!
 //! Every key that a command is given must be an element of KEYS, or nil, which fails before the
 //! command runs: the shards of KEYS are all that is locked. And the few operations whose result
-//! hangs on how Lua lays out its tables must not meet such a table. Both need to know which
-//! locals are assigned anywhere, so they wait until the script is parsed.
+//! hangs on how Lua lays out its tables must not meet such a table, and a loop must not build a
+//! table of tables. All need to know which locals are assigned anywhere, so they wait until the
+//! script is parsed.
+
+use std::cell::Cell;
 
 use super::ast::{
     Command, Declaration, Expr, Input, Iterated, Line, Local, Origin, Script, Statement,
@@ -16,6 +19,7 @@ use super::{NotNative, ast::Operand};
 pub(super) fn check(script: &Script) -> Result<(), NotNative> {
     let check = Check {
         declarations: &script.declarations,
+        is_in_loop: Cell::new(false),
     };
     match script.body.split_first() {
         Some((first, rest)) if Selection::of(first).is_some() => check.block(rest),
@@ -25,6 +29,7 @@ pub(super) fn check(script: &Script) -> Result<(), NotNative> {
 
 struct Check<'s> {
     declarations: &'s [Declaration],
+    is_in_loop: Cell<bool>,
 }
 
 fn refuse(line: Line, reason: impl Into<String>) -> NotNative {
@@ -66,7 +71,8 @@ impl Check<'_> {
             | Statement::Assign { values, .. }
             | Statement::Return(values) => self.exprs(values),
             Statement::Evaluate(expr) => self.expr(expr),
-            Statement::Do(body) | Statement::Count { body, .. } => self.block(body),
+            Statement::Do(body) => self.block(body),
+            Statement::Count { body, .. } => self.loop_body(body),
             Statement::If { arms, otherwise } => {
                 for arm in arms {
                     self.expr(&arm.condition)?;
@@ -78,10 +84,18 @@ impl Check<'_> {
                 if let Iterated::Value { list, .. } = list {
                     self.expr(list)?;
                 }
-                self.block(body)
+                self.loop_body(body)
             }
             Statement::Break => Ok(()),
         }
+    }
+
+    /// No loop holds another one, so one flag tells of all that stands inside.
+    fn loop_body(&self, body: &[Statement]) -> Result<(), NotNative> {
+        self.is_in_loop.set(true);
+        let result = self.block(body);
+        self.is_in_loop.set(false);
+        result
     }
 
     fn exprs(&self, exprs: &[Expr]) -> Result<(), NotNative> {
@@ -116,11 +130,48 @@ impl Check<'_> {
             Expr::Concat(operands, _) => operands
                 .iter()
                 .try_for_each(|operand| self.expr(&operand.expr)),
-            Expr::Table { items, fields } => {
-                self.exprs(items)?;
-                fields.iter().try_for_each(|(_, expr)| self.expr(expr))
+            Expr::Table {
+                items,
+                fields,
+                line,
+            } => {
+                let mut parts = items.iter().chain(fields.iter().map(|(_, expr)| expr));
+                parts.try_for_each(|part| {
+                    self.part_of_table(part, *line)?;
+                    self.expr(part)
+                })
             }
             Expr::Command(command) => self.command(command),
+        }
+    }
+
+    /// Tables that hold one another would grow with each turn of a loop: twice as large, or deeper.
+    fn part_of_table(&self, part: &Expr, line: Line) -> Result<(), NotNative> {
+        let Some(local) = self.table_in(part).filter(|_| self.is_in_loop.get()) else {
+            return Ok(());
+        };
+        let declared = self.declarations.get(local.declaration);
+        let name = declared.map_or("?", |declared| &declared.name);
+        let reason = format!("a table inside a loop holds '{name}', which is assigned");
+        Err(refuse(line, reason))
+    }
+
+    /// The local from which a table may come that is the value of `expr`, if the local is assigned
+    /// anywhere.
+    fn table_in(&self, expr: &Expr) -> Option<Local> {
+        match expr {
+            Expr::Local(local) => {
+                let declared = self.declarations.get(local.declaration);
+                declared
+                    .is_none_or(|declared| declared.is_assigned)
+                    .then_some(*local)
+            }
+            Expr::And(left, right) | Expr::Or(left, right) => {
+                self.table_in(left).or_else(|| self.table_in(right))
+            }
+            Expr::Item(operand, _, _) | Expr::Field(operand, _, _) => self.table_in(&operand.expr),
+            // The parts of a table are looked at one by one.
+            _ => None,
         }
     }
 

@@ -3,6 +3,8 @@
 //! A command is listed only if its keys stand at fixed places whatever its options are, so that
 //! the keys a script touches can be proved when it is loaded.
 
+use super::ast::{Command, Expr};
+
 /// Which arguments of a command are keys, the command's name not counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyPositions {
@@ -41,8 +43,55 @@ pub fn native_keys(name: &[u8]) -> Option<KeyPositions> {
         .map(|(keys, _)| *keys)
 }
 
+/// What of the keyspace a command copies, into its answer or into a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Copies {
+    /// Nothing that grows with a value.
+    Nothing,
+    /// At most the value of its key.
+    Value,
+    /// The value of each of its keys.
+    ValueOfEach,
+}
+
+/// What `command` copies, whatever its options are.
+pub(super) fn copies(command: &Command) -> Copies {
+    let is = |known: &&str| command.name.eq_ignore_ascii_case(known.as_bytes());
+    if is(&"mget") {
+        return Copies::ValueOfEach;
+    }
+    if COPYING.iter().any(is) || (is(&"set") && may_answer_value(command)) {
+        return Copies::Value;
+    }
+    Copies::Nothing
+}
+
+/// Whether a SET may have the option GET.
+fn may_answer_value(set: &Command) -> bool {
+    let may_be_get = |option: &Expr| match option {
+        Expr::Text(option) => option.eq_ignore_ascii_case(b"get"),
+        _ => true,
+    };
+    let mut options = set.args.iter().skip(2);
+    let mut last: &[u8] = b"";
+    set.unpacked.is_some()
+        || options.any(|option| {
+            let has_value = ["ex", "px", "exat", "pxat", "ifeq", "ifne", "ifdeq", "ifdne"]
+                .iter()
+                .any(|known| last.eq_ignore_ascii_case(known.as_bytes()));
+            last = match option {
+                Expr::Text(option) => option,
+                _ => b"",
+            };
+            !has_value && may_be_get(option)
+        })
+}
+
 /// The command that [`Selection`](super::selection::Selection) alone may be.
 pub(super) const SELECT: &str = "select";
+
+/// Commands that copy the value of their key.
+const COPYING: [&str; 6] = ["get", "getset", "getdel", "getex", "getrange", "append"];
 
 const COMMANDS: [(KeyPositions, &[&str]); 4] = [
     (KeyPositions::None, &["publish", SELECT]),

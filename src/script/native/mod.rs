@@ -6,8 +6,9 @@
 //! script is [`NotNative`] and runs in Lua.
 //!
 //! Invariants: a [`Program`] touches no key outside KEYS, so that its caller can lock their
-//! shards and nothing else; its run time is linear in its arguments; whatever compiles gives the
-//! reply and the keyspace that Redis gives. A script that Lua would reject never compiles.
+//! shards and nothing else; what a run can cost is known before it begins ([`Program::is_small`],
+//! [`Program::is_bounded`]); whatever compiles gives the reply and the keyspace that Redis gives. A
+//! script that Lua would reject never compiles.
 
 mod ast;
 mod check;
@@ -20,6 +21,7 @@ mod release;
 mod run;
 mod selection;
 mod value;
+mod work;
 
 #[cfg_attr(fuzzing, expect(dead_code, reason = "tests use more of it"))]
 #[cfg(any(test, fuzzing))]
@@ -31,6 +33,7 @@ use self::ast::{Line, Script};
 use self::release::Release;
 use self::run::Run;
 use self::selection::Selection;
+use self::work::{Longest, Work};
 use super::Calls;
 use crate::resp::reply::Reply;
 
@@ -62,8 +65,8 @@ const COUNT_LITERAL_MAX: f64 = 1_000.0;
 /// More elements than these make Lua's `unpack` fail.
 const UNPACKED_MAX: usize = 7_999;
 
-/// Bytes that one run may join with `..` before it fails as Lua does with a string too long.
-const JOINED_BYTES_MAX: usize = 512 * 1024 * 1024;
+/// Bytes that one run may join with `..`: what Lua may hold by default.
+const JOINED_BYTES_MAX: usize = 64 << 20;
 
 /// A script that runs natively. It is compiled once and run any number of times, from any thread.
 pub struct Program {
@@ -71,6 +74,7 @@ pub struct Program {
     selection: Option<Selection>,
     script: Script,
     release: Option<Release>,
+    work: Work,
 }
 
 /// Why a script does not run natively. It is then Lua's, which may find it in order or not.
@@ -102,6 +106,7 @@ impl Program {
         let release = Release::of(&script);
         Ok(Program {
             selection,
+            work: Work::of(&script),
             script,
             release,
         })
@@ -142,6 +147,40 @@ impl Program {
     pub fn is_one_lookup(&self, keys: &[&[u8]], argv: &[&[u8]]) -> bool {
         let release = self.release.as_ref();
         release.is_some_and(|release| release.is_all(keys, argv))
+    }
+
+    /// Whether a run with these arguments is short, however long its strings are.
+    #[inline]
+    pub fn is_small(&self, keys: &[&[u8]], argv: &[&[u8]]) -> bool {
+        self.work.is_small(keys.len(), argv.len())
+    }
+
+    /// Whether a run that is not [small](Program::is_small) ends soon all the same: some
+    /// milliseconds. `value_bytes` tells how long the value of a key is; the caller holds their
+    /// shards from this look to the end of the run.
+    pub fn is_bounded(
+        &self,
+        keys: &[&[u8]],
+        argv: &[&[u8]],
+        value_bytes: impl FnMut(&[u8]) -> usize,
+    ) -> bool {
+        let all = keys.iter().chain(argv);
+        let argument = all.map(|text| text.len()).max().unwrap_or_default();
+        let without_values = Longest { argument, value: 0 };
+        if !self.work.is_bounded(keys.len(), argv.len(), without_values) {
+            return false;
+        }
+        if !self.work.copies() {
+            return true;
+        }
+        let value = keys
+            .iter()
+            .copied()
+            .map(value_bytes)
+            .max()
+            .unwrap_or_default();
+        let longest = Longest { argument, value };
+        self.work.is_bounded(keys.len(), argv.len(), longest)
     }
 
     /// Runs the script behind [what it selects](Program::select). The caller holds the shards of all
@@ -260,7 +299,7 @@ mod tests {
     }
 
     #[test]
-    fn run_time_is_bounded_by_the_arguments() {
+    fn no_loop_is_longer_than_the_arguments() {
         for body in [
             "while true do end",
             "repeat until true",
@@ -270,6 +309,10 @@ mod tests {
             "for i = 1, #KEYS do for j = 1, #KEYS do end end",
             "local s = 'x' for i = 1, #ARGV do s = s .. s end",
             "for i = 1, #KEYS do redis.call('del', unpack(KEYS)) end",
+            "local t = {1} for i = 1, #ARGV do t = {t, t} end return t",
+            "local t = {1} for i = 1, #ARGV do t = {ok = t or 1} end return t",
+            "local t, u = {1} for i = 1, #ARGV do u = {t} t = u end return t",
+            "local t = {1} for i = 1, #ARGV do t = {1, {t[1]}} end return t",
             "local function f() return f() end",
         ] {
             refusal(body);

@@ -82,12 +82,7 @@ fn not_comparable(left: &Value<'_>, right: &Value<'_>) -> String {
 }
 
 /// `a .. b .. c`: joined from the right, so the right-most bad operand is the one that is named.
-///
-/// `budget` is how many bytes this run may still join.
-pub(super) fn concat<'a>(
-    operands: Vec<(Value<'a>, &str)>,
-    budget: &mut usize,
-) -> Result<Text<'a>, String> {
+pub(super) fn concat<'a>(operands: Vec<(Value<'a>, &str)>) -> Result<Parts<'a>, String> {
     let mut parts: SmallVec<[Text<'a>; 8]> = SmallVec::new();
     let mut right_most_failure = None;
     let last = operands.len().saturating_sub(1);
@@ -106,13 +101,24 @@ pub(super) fn concat<'a>(
     if let Some((_, failure)) = right_most_failure {
         return Err(failure);
     }
-    let length = parts.iter().map(|part| part.bytes().len()).sum();
-    *budget = budget.checked_sub(length).ok_or("string length overflow")?;
-    let mut joined = Blob::with_capacity(length);
-    for part in &parts {
-        joined.extend_from_slice(part.bytes());
+    Ok(Parts(parts))
+}
+
+/// Strings that are to be joined.
+#[derive(Debug)]
+pub(super) struct Parts<'a>(SmallVec<[Text<'a>; 8]>);
+
+impl<'a> Parts<'a> {
+    /// Joins them; `None` if that takes more than `budget`, of which it takes its bytes.
+    pub(super) fn join(&self, budget: &mut usize) -> Option<Text<'a>> {
+        let length = self.0.iter().map(|part| part.bytes().len()).sum();
+        *budget = budget.checked_sub(length)?;
+        let mut joined = Blob::with_capacity(length);
+        for part in &self.0 {
+            joined.extend_from_slice(part.bytes());
+        }
+        Some(joined.into())
     }
-    Ok(joined.into())
 }
 
 fn failed_at(failure: &Option<(usize, String)>) -> Option<usize> {
@@ -180,14 +186,13 @@ mod tests {
 
     #[test]
     fn a_join_blames_the_right_most_bad_operand() {
-        let mut budget = 100;
         let operands = vec![
             (Value::Nil, "local 'a' "),
             (Value::Boolean(true), "local 'b' "),
             (text("c"), ""),
         ];
         assert_eq!(
-            concat(operands, &mut budget).unwrap_err(),
+            concat(operands).unwrap_err(),
             "attempt to concatenate local 'b' (a boolean value)"
         );
         let operands = vec![
@@ -196,7 +201,7 @@ mod tests {
             (Value::Nil, "local 'b' "),
         ];
         assert_eq!(
-            concat(operands, &mut budget).unwrap_err(),
+            concat(operands).unwrap_err(),
             "attempt to concatenate local 'a' (a nil value)"
         );
     }
@@ -205,7 +210,8 @@ mod tests {
     fn a_join_past_its_budget_fails() {
         let mut budget = 5;
         let operands = || vec![(text("ab"), ""), (Value::Number(1.0), "")];
-        assert_eq!(concat(operands(), &mut budget).unwrap().bytes(), b"ab1");
-        assert!(concat(operands(), &mut budget).is_err());
+        let mut join = || concat(operands()).unwrap().join(&mut budget);
+        assert_eq!(join().unwrap().bytes(), b"ab1");
+        assert!(join().is_none());
     }
 }

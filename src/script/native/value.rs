@@ -9,6 +9,10 @@ use std::rc::Rc;
 
 use super::number;
 use crate::resp::reply::{Blob, Reply};
+use crate::script::reply_size::{ReplyBudget, TooLarge};
+
+/// A string that is shorter than the least `script-reply-limit`.
+const SHORT_BYTES: usize = 1 << 16;
 
 #[derive(Clone, Debug)]
 pub(super) enum Value<'a> {
@@ -94,6 +98,34 @@ impl<'a> Value<'a> {
             Value::Text(text) => Ok(text),
             Value::Number(number) => Ok(Text::Inline(number::tostring(number))),
             other => Err(other),
+        }
+    }
+
+    /// Whether the reply takes at most `bytes`.
+    pub(super) fn fits(&self, bytes: usize) -> bool {
+        match self {
+            // Nearly all: a short string, or a line.
+            Value::Text(text) if text.bytes().len() < SHORT_BYTES => true,
+            value => value.measure(&mut ReplyBudget::new(bytes)).is_ok(),
+        }
+    }
+
+    fn measure(&self, budget: &mut ReplyBudget) -> Result<(), TooLarge> {
+        match self {
+            Value::Nil | Value::Boolean(_) | Value::Number(_) => budget.take(0),
+            Value::Text(text) => budget.take(text.bytes().len()),
+            Value::Table(table) => match &table.body {
+                Body::Status(line) | Body::Error(line) => budget.take(line.bytes().len()),
+                Body::Composite(table) => {
+                    budget.take(0)?;
+                    match (&table.err, &table.ok) {
+                        (Value::Text(line), _) | (_, Value::Text(line)) => {
+                            budget.take(line.bytes().len())
+                        }
+                        _ => table.items.iter().try_for_each(|item| item.measure(budget)),
+                    }
+                }
+            },
         }
     }
 

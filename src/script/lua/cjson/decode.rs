@@ -7,6 +7,12 @@ use super::super::number::parse_prefix;
 use super::super::stack::{Outcome, Raise, Stack};
 use super::{NESTING_MAX, Setting, setting};
 
+/// What a token is counted for, beside its bytes.
+const TOKEN_UNITS: usize = 32;
+
+/// Bytes of a string between two looks.
+const PIECE_BYTES: usize = 1 << 12;
+
 /// What the lexer finds.
 #[derive(Debug)]
 enum Token {
@@ -75,9 +81,9 @@ pub(super) fn decode(stack: &Stack) -> Outcome {
         depth: 0,
         depth_max: setting(stack, Setting::DecodeDepth).min(NESTING_MAX),
     };
-    let token = parser.next();
+    let token = parser.next()?;
     parser.value(token)?;
-    match parser.next() {
+    match parser.next()? {
         Token::End => Ok(1),
         other => Err(parser.refusal("the end", &other)),
     }
@@ -120,7 +126,7 @@ impl Parser<'_, '_> {
     fn object(&mut self) -> Result<(), Raise> {
         self.descend()?;
         self.stack.push_table(0, 0);
-        let mut token = self.next();
+        let mut token = self.next()?;
         if matches!(token, Token::ObjectEnd) {
             self.depth -= 1;
             return Ok(());
@@ -130,16 +136,16 @@ impl Parser<'_, '_> {
                 return Err(self.refusal("object key string", &token));
             };
             self.stack.push_bytes(&key);
-            token = self.next();
+            token = self.next()?;
             if !matches!(token, Token::Colon) {
                 return Err(self.refusal("colon", &token));
             }
-            token = self.next();
+            token = self.next()?;
             self.value(token)?;
             self.stack.set_pair(-3)?;
-            match self.next() {
+            match self.next()? {
                 Token::ObjectEnd => break,
-                Token::Comma => token = self.next(),
+                Token::Comma => token = self.next()?,
                 other => return Err(self.refusal("comma or object end", &other)),
             }
         }
@@ -150,7 +156,7 @@ impl Parser<'_, '_> {
     fn array(&mut self) -> Result<(), Raise> {
         self.descend()?;
         self.stack.push_table(0, 0);
-        let mut token = self.next();
+        let mut token = self.next()?;
         if matches!(token, Token::ArrayEnd) {
             self.depth -= 1;
             return Ok(());
@@ -158,9 +164,9 @@ impl Parser<'_, '_> {
         for item in 1.. {
             self.value(token)?;
             self.stack.set_item(-2, item);
-            match self.next() {
+            match self.next()? {
                 Token::ArrayEnd => break,
-                Token::Comma => token = self.next(),
+                Token::Comma => token = self.next()?,
                 other => return Err(self.refusal("comma or array end", &other)),
             }
         }
@@ -173,10 +179,12 @@ impl Parser<'_, '_> {
         self.text.get(self.at + ahead).copied().unwrap_or(0)
     }
 
-    fn next(&mut self) -> Token {
+    fn next(&mut self) -> Result<Token, Raise> {
+        let before = self.at;
         while matches!(self.peek(0), b' ' | b'\t' | b'\n' | b'\r') {
             self.at += 1;
         }
+        self.stack.work(TOKEN_UNITS + self.at - before)?;
         self.token_at = self.at;
         let single = match self.peek(0) {
             b'{' => Token::ObjectBegin,
@@ -185,19 +193,23 @@ impl Parser<'_, '_> {
             b']' => Token::ArrayEnd,
             b',' => Token::Comma,
             b':' => Token::Colon,
-            0 => return Token::End,
+            0 => return Ok(Token::End),
             _ => return self.long_token(),
         };
         self.at += 1;
-        single
+        Ok(single)
     }
 
-    fn long_token(&mut self) -> Token {
+    fn long_token(&mut self) -> Result<Token, Raise> {
+        match self.peek(0) {
+            b'"' => self.string(),
+            _ => Ok(self.word()),
+        }
+    }
+
+    fn word(&mut self) -> Token {
         let rest = &self.text[self.at..];
         let first = self.peek(0);
-        if first == b'"' {
-            return self.string();
-        }
         if first == b'-' || first.is_ascii_digit() {
             return match !self.takes_invalid_numbers && self.is_invalid_number() {
                 true => Token::Error("invalid number"),
@@ -252,13 +264,17 @@ impl Parser<'_, '_> {
         }
     }
 
-    fn string(&mut self) -> Token {
+    fn string(&mut self) -> Result<Token, Raise> {
         let mut bytes = Vec::new();
         self.at += 1;
         loop {
+            if bytes.len() % PIECE_BYTES == PIECE_BYTES - 1 {
+                self.stack.work(4 * PIECE_BYTES)?;
+                self.stack.check_room(bytes.len())?;
+            }
             match self.peek(0) {
                 b'"' => break,
-                0 => return self.error("unexpected end of string"),
+                0 => return Ok(self.error("unexpected end of string")),
                 b'\\' => {
                     let plain = match self.peek(1) {
                         byte @ (b'"' | b'\\' | b'/') => byte,
@@ -269,11 +285,11 @@ impl Parser<'_, '_> {
                         b'r' => b'\r',
                         b'u' => {
                             if !self.unicode_escape(&mut bytes) {
-                                return self.error("invalid unicode escape code");
+                                return Ok(self.error("invalid unicode escape code"));
                             }
                             continue;
                         }
-                        _ => return self.error("invalid escape code"),
+                        _ => return Ok(self.error("invalid escape code")),
                     };
                     bytes.push(plain);
                     self.at += 2;
@@ -285,7 +301,7 @@ impl Parser<'_, '_> {
             }
         }
         self.at += 1;
-        Token::String(bytes)
+        Ok(Token::String(bytes))
     }
 
     fn error(&mut self, reason: &'static str) -> Token {

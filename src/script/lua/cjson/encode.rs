@@ -4,6 +4,12 @@ use super::super::number::format_general;
 use super::super::stack::{Kind, Outcome, Raise, Stack};
 use super::{INVALID_AS_NULL, NESTING_MAX, Setting, setting};
 
+/// What a value is counted for, beside its bytes.
+const VALUE_UNITS: usize = 64;
+
+/// Bytes of a string between two looks.
+const PIECE_BYTES: usize = 1 << 12;
+
 /// The settings as they stand when encoding begins, and the text so far.
 struct Encoder<'s, 'h> {
     stack: &'s Stack<'h>,
@@ -44,8 +50,10 @@ enum Shape {
 
 impl Encoder<'_, '_> {
     fn value(&mut self, index: i32, depth: i32) -> Result<(), Raise> {
+        self.stack.work(VALUE_UNITS)?;
+        self.stack.check_room(self.text.len())?;
         match self.stack.kind(index) {
-            Kind::String => self.string(self.stack.bytes(index).unwrap_or_default()),
+            Kind::String => self.string(self.stack.bytes(index).unwrap_or_default())?,
             Kind::Number => self.number(index)?,
             Kind::Boolean if self.stack.truth(index) => self.text.extend_from_slice(b"true"),
             Kind::Boolean => self.text.extend_from_slice(b"false"),
@@ -86,6 +94,7 @@ impl Encoder<'_, '_> {
         let (mut longest, mut items) = (0.0_f64, 0_i32);
         self.stack.push_nil();
         while self.stack.next(index) {
+            self.stack.work(1)?;
             self.stack.pop(1);
             let key = match self.stack.kind(-1) {
                 Kind::Number => self
@@ -143,7 +152,7 @@ impl Encoder<'_, '_> {
                     self.text.extend_from_slice(b"\":");
                 }
                 Kind::String => {
-                    self.string(self.stack.bytes(key).unwrap_or_default());
+                    self.string(self.stack.bytes(key).unwrap_or_default())?;
                     self.text.push(b':');
                 }
                 _ => return Err(self.refusal(key, "table key must be a number or string")),
@@ -173,8 +182,18 @@ impl Encoder<'_, '_> {
         Ok(())
     }
 
-    fn string(&mut self, bytes: &[u8]) {
+    fn string(&mut self, bytes: &[u8]) -> Result<(), Raise> {
         self.text.push(b'"');
+        for piece in bytes.chunks(PIECE_BYTES) {
+            self.stack.work(4 * piece.len())?;
+            self.stack.check_room(self.text.len() + piece.len())?;
+            self.escape(piece);
+        }
+        self.text.push(b'"');
+        Ok(())
+    }
+
+    fn escape(&mut self, bytes: &[u8]) {
         for byte in bytes {
             match byte {
                 b'"' | b'\\' | b'/' => self.text.extend_from_slice(&[b'\\', *byte]),
@@ -189,6 +208,5 @@ impl Encoder<'_, '_> {
                 _ => self.text.push(*byte),
             }
         }
-        self.text.push(b'"');
     }
 }

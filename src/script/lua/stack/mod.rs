@@ -10,6 +10,7 @@
 #![expect(unsafe_code, reason = "the Lua API is C functions over a raw state")]
 
 mod table;
+mod work;
 
 use std::ffi::{CStr, c_int, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -17,8 +18,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use mlua::ffi;
 
 use super::host::Host;
+use super::pace;
 use crate::error::ScriptError;
 use crate::script::Calls;
+
+/// What Lua says where an allocation is refused.
+const NO_MEMORY: &[u8] = b"not enough memory";
 
 /// What a native function does.
 pub(super) type Body = fn(&Stack) -> Outcome;
@@ -37,6 +42,8 @@ pub(super) enum Raise {
     Argument(c_int, String),
     /// The value on top of the stack.
     Value,
+    /// The script is to end, whatever it catches.
+    Killed,
 }
 
 impl Raise {
@@ -110,14 +117,17 @@ pub(super) unsafe extern "C-unwind" fn enter(state: *mut ffi::lua_State) -> c_in
             Settled::Return(results) if !host.memory.is_exceeded() => results,
             Settled::Return(_) => {
                 ffi::lua_settop(state, 0);
-                host.memory
-                    .lifted(|| stack.push_bytes(b"not enough memory"));
+                host.memory.note_refusal();
+                host.memory.lifted(|| stack.push_bytes(NO_MEMORY));
                 ffi::lua_error(state)
             }
             Settled::Raise => ffi::lua_error(state),
             Settled::RaiseArgument(index) => {
                 ffi::luaL_argerror(state, index, ffi::lua_tostring(state, -1))
             }
+            Settled::Kill => loop {
+                pace::end_script(state);
+            },
         }
     }
 }
@@ -126,6 +136,7 @@ enum Settled {
     Return(c_int),
     Raise,
     RaiseArgument(c_int),
+    Kill,
 }
 
 /// Pushes `body` as a Lua function that takes the top `extra` values with it.
@@ -152,6 +163,7 @@ impl<'h> Stack<'h> {
     fn settle(&self, raise: Raise) -> Settled {
         match raise {
             Raise::Value => Settled::Raise,
+            Raise::Killed => Settled::Kill,
             Raise::Plain(text) => {
                 self.push_bytes(&text);
                 Settled::Raise

@@ -25,6 +25,13 @@ impl Stack<'_> {
         unsafe { ffi::lua_rawget_(self.state, table) }
     }
 
+    /// The number of items of the table at `index`.
+    pub(in crate::script::lua) fn length(&self, index: c_int) -> usize {
+        let index = self.table_index(index);
+        // SAFETY: a table is at the index.
+        unsafe { ffi::lua_objlen(self.state, index) }
+    }
+
     /// Pushes `table[item]` without metamethods.
     pub(in crate::script::lua) fn push_item(&self, table: c_int, item: c_int) {
         let table = self.table_index(table);

@@ -122,7 +122,7 @@ fn memory_bombs_end_in_an_error_and_leave_the_vm_usable() {
             Reply::Array(vec![Reply::Integer(1), Reply::bulk("x")])
         );
         assert!(
-            vm.used_memory_bytes() < 4 << 20,
+            vm.used_memory_bytes() < 5 << 20,
             "{body} left {} bytes",
             vm.used_memory_bytes()
         );

@@ -3,6 +3,7 @@
 
 mod keyspace;
 mod limits;
+mod original;
 mod transcript;
 
 use self::keyspace::Keyspace;
@@ -14,12 +15,16 @@ fn vm() -> Vm {
 }
 
 fn run(vm: &Vm, body: &str) -> Reply {
+    run_with(vm, body, &[])
+}
+
+fn run_with(vm: &Vm, body: &str, argv: &[&[u8]]) -> Reply {
     let sha1 = sha1_smol::Sha1::from(body).digest().to_string();
     vm.run(
         &sha1,
         body.as_bytes(),
         &[],
-        &[],
+        argv,
         &mut Keyspace::default(),
         &|| Pulse::Continue,
     )

@@ -323,6 +323,7 @@ impl Parser<'_> {
     }
 
     fn table(&mut self) -> Result<Expr, NotNative> {
+        let line = self.token_line;
         self.expect("{")?;
         self.count_constant()?;
         let (mut items, mut fields) = (Vec::new(), Vec::new());
@@ -351,7 +352,11 @@ impl Parser<'_> {
         if !items.is_empty() && !fields.is_empty() {
             return Err(self.refuse("a table with both items and fields"));
         }
-        Ok(Expr::Table { items, fields })
+        Ok(Expr::Table {
+            items,
+            fields,
+            line,
+        })
     }
 
     fn table_field(&mut self, name: &[u8]) -> Result<(Field, Expr), NotNative> {

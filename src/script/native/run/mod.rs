@@ -14,7 +14,7 @@ use self::scope::Scope;
 use super::ast::{Equality, Expr, Line, Local, Script, Statement};
 use super::value::{Tables, Text, Value, one_line};
 use super::{JOINED_BYTES_MAX, operation};
-use crate::error::GENERAL_CODE;
+use crate::error::{CommandError, GENERAL_CODE, ScriptError};
 use crate::resp::reply::Reply;
 use crate::script::Calls;
 
@@ -37,7 +37,8 @@ pub(super) struct Run<'l, 'a, C: Calls + ?Sized> {
 struct Error {
     /// The line of the reply without its position, code first.
     message: Vec<u8>,
-    line: Line,
+    /// Where it stands; Lua does not tell where its memory was at an end.
+    line: Option<Line>,
 }
 
 /// The script ends with an error, which [`Run`] has: handed from function to function it is no
@@ -88,15 +89,37 @@ impl<'a, C: Calls + ?Sized> Run<'_, 'a, C> {
             leaving => leaving,
         };
         match flow {
-            Ok(Flow::Return) => run.returned.into_reply(),
+            Ok(Flow::Return) => run.reply(),
             Ok(Flow::Next | Flow::Break) => Reply::Null,
             Err(Raised) => run.error.map_or(Reply::Null, |error| error.reply(sha1_hex)),
         }
     }
 
+    /// What the script has returned as a reply, if that is not too large.
+    #[inline]
+    fn reply(self) -> Reply {
+        if let Value::Text(_) | Value::Table(_) = &self.returned
+            && !self.returned.fits(self.calls.reply_bytes_max())
+        {
+            return CommandError::from(ScriptError::ReplyTooLarge).into_reply();
+        }
+        self.returned.into_reply()
+    }
+
     #[cold]
     fn raise(&mut self, line: Line, message: Vec<u8>) -> Raised {
+        let line = Some(line);
         self.error = Some(Error { message, line });
+        Raised
+    }
+
+    #[cold]
+    fn out_of_memory(&mut self) -> Raised {
+        let message = format!("{GENERAL_CODE}not enough memory").into_bytes();
+        self.error = Some(Error {
+            message,
+            line: None,
+        });
         Raised
     }
 
@@ -317,8 +340,10 @@ impl<'a, C: Calls + ?Sized> Run<'_, 'a, C> {
 impl Error {
     fn reply(self, sha1_hex: &str) -> Reply {
         let mut line = one_line(&self.message).into_owned();
-        let place = format!(" script: {sha1_hex}, on @user_script:{}.", self.line);
-        line.extend_from_slice(place.as_bytes());
+        if let Some(number) = self.line {
+            let place = format!(" script: {sha1_hex}, on @user_script:{number}.");
+            line.extend_from_slice(place.as_bytes());
+        }
         Reply::Error(line.into())
     }
 }

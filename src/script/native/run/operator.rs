@@ -29,10 +29,14 @@ impl<'a, C: Calls + ?Sized> Run<'_, 'a, C> {
                 for operand in operands {
                     values.push((self.eval(&operand.expr)?, &*operand.name));
                 }
-                (
-                    *line,
-                    operation::concat(values, &mut self.join_budget).map(Value::Text),
-                )
+                let joined = match operation::concat(values) {
+                    Ok(parts) => match parts.join(&mut self.join_budget) {
+                        Some(text) => Ok(Value::Text(text)),
+                        None => return Err(self.out_of_memory()),
+                    },
+                    Err(text) => Err(text),
+                };
+                (*line, joined)
             }
             Expr::Length(operand, line) => (*line, self.length(operand)?),
             Expr::Field(operand, field, line) => (
@@ -49,7 +53,7 @@ impl<'a, C: Calls + ?Sized> Run<'_, 'a, C> {
                 let index = self.eval(index)?;
                 (*line, table.map(|table| item(table, &index)))
             }
-            Expr::Table { items, fields } => return self.table(items, fields),
+            Expr::Table { items, fields, .. } => return self.table(items, fields),
             other => return self.eval(other),
         };
         result.map_err(|text| self.runtime_error(line, &text))

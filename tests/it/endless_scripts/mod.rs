@@ -1,6 +1,8 @@
 //! Scripts that do not end: others are told, SCRIPT KILL reaches them, and nothing that they catch
 //! keeps them alive.
 
+mod hostile;
+
 use std::time::Duration;
 
 use quintlock::{Cluster, Options, Server};
@@ -190,5 +192,41 @@ fn a_client_that_leaves_while_its_script_runs_harms_nobody() {
     eventually("nothing is left of the client", || {
         other.text("CLIENT LIST").lines().count() == 1
     });
+    assert_no_server_panicked();
+}
+
+#[test]
+fn whoever_holds_the_keyspace_too_long_is_called_busy_though_it_does_not_look_around() {
+    let server = impatient();
+    let mut others: Vec<_> = (0..4).map(|_| connect(&server)).collect();
+    let whole = server.instance().gate.whole_blocking();
+    for other in &mut others {
+        assert_eq!(other.ask("GET k"), BUSY);
+        assert_eq!(
+            other.ask("SCRIPT KILL"),
+            "-NOTBUSY No scripts in execution right now."
+        );
+    }
+    drop(whole);
+    for other in &mut others {
+        assert_eq!(other.ask("GET k"), "$-1");
+    }
+    assert_no_server_panicked();
+}
+
+#[test]
+fn who_waits_for_the_keyspace_leaves_when_the_server_stops() {
+    let server = start(&[("busy-reply-threshold", "0"), ("io-threads", "2")]);
+    let mut others: Vec<_> = (0..4).map(|_| connect(&server)).collect();
+    let whole = server.instance().gate.whole_blocking();
+    for other in &mut others {
+        other.send(&["GET", "k"]);
+    }
+    server.instance().stop();
+    for other in &mut others {
+        assert_eq!(other.next(), "closed");
+    }
+    drop(server);
+    drop(whole);
     assert_no_server_panicked();
 }
