@@ -19,7 +19,7 @@ use std::time::Duration;
 use parking_lot::lock_api::ArcRwLockWriteGuard;
 use tokio::sync::Notify;
 
-use crate::sync::{RawRwLock, RwLock, RwLockReadGuard};
+use crate::sync::{self, RawRwLock, RwLock, RwLockReadGuard};
 
 /// How long a thread blocks before it looks again whether the holder has parked.
 const LOOK_AGAIN: Duration = Duration::from_micros(200);
@@ -31,9 +31,6 @@ const LOOKS_MAX: u32 = 10;
 
 /// How soon it is tried again where nobody has the whole: what runs beside ends soon.
 const TRY_AGAIN: Duration = Duration::from_millis(1);
-
-/// How often a thread that has nothing else to do looks whether it is to end.
-const LOOK_FOR_END: Duration = Duration::from_millis(50);
 
 /// Access to the keyspace of one server, beside others or alone.
 #[derive(Default)]
@@ -150,16 +147,6 @@ impl Gate {
         }
     }
 
-    /// Access beside others for a thread that has nothing else to do; `None` once `is_over`.
-    pub fn shared_until(&self, is_over: impl Fn() -> bool) -> Option<Shared<'_>> {
-        while !is_over() {
-            if let Some(guard) = self.lock.try_read_for(LOOK_FOR_END) {
-                return Some(Shared { _guard: guard });
-            }
-        }
-        None
-    }
-
     /// Access beside others for a thread that has nothing else to do.
     pub fn shared_blocking(&self) -> Shared<'_> {
         Shared {
@@ -196,7 +183,7 @@ impl Gate {
     /// After [`Hold::Brief`] there is nothing to wait for: who was refused may try again.
     pub async fn moved_from(&self, seen: Seen) {
         if seen.code() == OPEN {
-            return tokio::time::sleep(TRY_AGAIN).await;
+            return sync::sleep(TRY_AGAIN).await;
         }
         if seen.hold() == Hold::Brief {
             return;
@@ -338,13 +325,6 @@ mod tests {
         assert_eq!(gate.hold(), Hold::Brief);
         drop(shared);
         assert!(gate.whole().is_ok());
-    }
-
-    #[test]
-    fn a_thread_that_is_to_end_does_not_wait_for_the_gate() {
-        let gate = Arc::new(Gate::default());
-        let _whole = gate.whole().unwrap();
-        assert!(gate.shared_until(|| true).is_none());
     }
 
     #[test]

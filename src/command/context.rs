@@ -39,6 +39,8 @@ pub struct Context<'a> {
     pub loading_ms: Option<u64>,
     /// Whether the keys take more memory than they may.
     pub is_memory_full: bool,
+    /// Whether a script was cut between two of its changes, since the server stops.
+    pub is_half_done: bool,
     /// Whether the disk does not take what is granted.
     pub is_disk_failing: bool,
     /// A run of a command that takes so many nanoseconds is looked at: for SLOWLOG, LATENCY and
@@ -122,6 +124,7 @@ impl<'a> Context<'a> {
             paused,
             is_disturbed: paused.is_some() || instance.faults.is_any() || is_memory_full,
             is_memory_full,
+            is_half_done: false,
             monitoring,
             notable_ns: notable_ns(instance, monitoring),
             sees_unpromised: keeper.is_some_and(Keeper::is_promise_behind),
@@ -218,6 +221,13 @@ impl<'a> Context<'a> {
         debug_assert!(self.access == Access::Whole, "others run beside it");
         let keyspace = &self.instance.keyspace;
         self.held = Some(keyspace.transaction(self.now));
+    }
+
+    /// Lets the transaction that is going on leave nothing that outlives the process.
+    pub fn forget_transaction(&mut self) {
+        if let Some(held) = &mut self.held {
+            held.forget();
+        }
     }
 
     /// Removes every key of a database.

@@ -301,6 +301,7 @@ fn run_lua(
         )
     });
     ctx.session.select(database);
+    ctx.is_half_done |= running.is_half_done();
     instance.scripts.end();
     reply
 }
@@ -320,7 +321,10 @@ fn pulse<'a>(instance: &'a Instance, running: &'a Running) -> impl Fn() -> Pulse
             fiber::pause(Nap::Turn);
             slice.set(Stopwatch::start());
         }
-        if running.is_killed() || instance.is_stopping() {
+        if instance.is_stopping() {
+            running.note_cut();
+            Pulse::Kill
+        } else if running.is_killed() {
             Pulse::Kill
         } else {
             Pulse::Continue

@@ -135,6 +135,11 @@ impl<'a> Held<'a> {
             .collect();
     }
 
+    /// Tells nobody of what has changed so far: the process ends, and half of it is no state.
+    pub fn forget(&mut self) {
+        self.notes = Notes::default();
+    }
+
     /// Removes every key of a database, in a transaction.
     pub fn flush(&mut self, database: usize) {
         debug_assert!(self.is_transaction(), "shards are locked");

@@ -4,12 +4,16 @@
 
 use std::io;
 use std::process;
+use std::time::Duration;
 
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::error::StartupError;
 use crate::server::Server;
+
+/// How long a stop may take.
+const STOP_LIMIT: Duration = Duration::from_secs(10);
 
 /// See the module's text.
 pub(super) struct Signals {
@@ -31,6 +35,7 @@ impl Signals {
         let fail = |error: io::Error| StartupError(format!("cannot wait for signals: {error}"));
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_io()
+            .enable_time()
             .build()
             .map_err(fail)?;
         let catch = |kind| {
@@ -57,7 +62,8 @@ impl Signals {
     }
 
     /// Waits for SIGTERM, SIGINT, or until every server was asked to stop. From then on SIGINT ends
-    /// the process at once.
+    /// the process at once, and [`STOP_LIMIT`] ends it in any case: as a kill does, after which
+    /// nothing is missing that was acknowledged.
     pub(super) fn wait(mut self, servers: &[Server]) {
         self.runtime.block_on(async {
             tokio::select! {
@@ -74,8 +80,15 @@ impl Signals {
 
     fn exit_when_interrupted(mut self) {
         let _ignored = (self.hangup, self.file_size);
-        self.runtime.block_on(self.interrupt.recv());
-        tracing::warn!("You insist... exiting now.");
+        self.runtime.block_on(async {
+            tokio::select! {
+                _ = self.interrupt.recv() => tracing::warn!("You insist... exiting now."),
+                () = tokio::time::sleep(STOP_LIMIT) => tracing::warn!(
+                    "the server has not stopped in {} s: ending as if it was killed",
+                    STOP_LIMIT.as_secs()
+                ),
+            }
+        });
         process::exit(1);
     }
 }

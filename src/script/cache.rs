@@ -97,12 +97,23 @@ impl LastScripts {
 pub struct Running {
     is_killed: AtomicBool,
     has_written: AtomicBool,
+    is_cut: AtomicBool,
 }
 
 impl Running {
     /// Whether somebody asked it to end.
     pub fn is_killed(&self) -> bool {
         self.is_killed.load(Ordering::SeqCst)
+    }
+
+    /// Notes that it ends because the server stops.
+    pub fn note_cut(&self) {
+        self.is_cut.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether it was ended between two of its changes: a part of them is no result.
+    pub fn is_half_done(&self) -> bool {
+        self.is_cut.load(Ordering::SeqCst) && self.has_written.load(Ordering::SeqCst)
     }
 
     /// Notes that it has changed the keyspace: it can no longer be killed.

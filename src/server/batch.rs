@@ -168,7 +168,11 @@ impl<S> Connection<S> {
             let request: Vec<&[u8]> = request.iter().map(Vec::as_slice).collect();
             let mut ctx = Context::new(&instance, &mut session, Access::Whole);
             ctx.begin_transaction();
-            let outcome = dispatch::run(&mut ctx, &request);
+            let mut outcome = dispatch::run(&mut ctx, &request);
+            if ctx.is_half_done {
+                ctx.forget_transaction();
+                outcome = Outcome::Drop;
+            }
             drop(ctx);
             (session, outcome)
         });

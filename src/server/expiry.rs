@@ -26,7 +26,7 @@ fn run(instance: &Instance) {
     while keyspace.sleep_until_due(&instance.clock) == Wake::Look {
         // Not while a script or a transaction has the keyspace to itself: no key may vanish
         // between two of its commands.
-        let Some(_shared) = instance.gate.shared_until(|| instance.is_stopping()) else {
+        let Some(_shared) = instance.gate.shared_unless(|| instance.is_stopping()) else {
             return;
         };
         instance.expire_due();

@@ -128,7 +128,9 @@ fn start(instance: &Arc<Instance>, keeper: &Arc<Keeper>) -> io::Result<JoinHandl
         keeper.serve(|| {
             let (instance, keeper) = (Arc::clone(&instance), Arc::clone(&keeper));
             let run = move || {
-                let still = || instance.gate.shared_unless(|| keeper.is_stopping());
+                // What a script has left half done when the server stops is not to be seen.
+                let gives_up = || keeper.is_stopping() || instance.is_stopping();
+                let still = || instance.gate.shared_unless(gives_up);
                 keeper.rewrite(&instance.keyspace, still);
             };
             rewrite = spawn("rewrite", STACK_BYTES, run).ok();

@@ -187,11 +187,13 @@ impl Drop for Server {
         if let Some(expiry) = self.expiry.take() {
             let _ = expiry.join();
         }
-        if !self.tasks.wait(STOP_WAIT) {
+        let all_ended = self.tasks.wait(STOP_WAIT);
+        if !all_ended {
             tracing::warn!("some connections did not end in time");
         }
         if let Some(keeper) = self.keeper.take() {
-            keeper.end(self.instance.faults.is_crashed());
+            // Who is still there may yet grant something: the journal is left as after a kill.
+            keeper.end(self.instance.faults.is_crashed() || !all_ended);
         }
     }
 }

@@ -23,6 +23,7 @@ use crate::server::batch::Pause;
 use crate::server::connection::{Connection, State};
 use crate::server::output::Socket;
 use crate::session::Replies;
+use crate::sync;
 
 /// Bytes read at once.
 const READ_BYTES: usize = 4096;
@@ -45,7 +46,7 @@ impl<S: Socket> Connection<S> {
             let threshold_ms = instance.config.settings.busy_reply_threshold_ms();
             let patience = async {
                 match threshold_ms {
-                    Some(ms) => tokio::time::sleep(Duration::from_millis(ms)).await,
+                    Some(ms) => sync::sleep(Duration::from_millis(ms)).await,
                     None => std::future::pending().await,
                 }
             };

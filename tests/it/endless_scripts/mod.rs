@@ -6,9 +6,13 @@ mod hostile;
 use std::time::Duration;
 
 use quintlock::{Cluster, Options, Server};
+use rustix::process::Signal;
 
 use crate::support::client::{Connection, REPLY_WAIT, Received};
-use crate::support::service::{assert_no_server_panicked, connect, eventually, start};
+use crate::support::program::{Directory, Running, free_port, text};
+use crate::support::service::{
+    assert_no_server_panicked, connect, eventually, start, start_on_real_time,
+};
 
 const ENDLESS: &str = "while true do end";
 const BUSY: &str =
@@ -229,4 +233,53 @@ fn who_waits_for_the_keyspace_leaves_when_the_server_stops() {
     drop(server);
     drop(whole);
     assert_no_server_panicked();
+}
+
+#[test]
+fn a_script_that_a_stop_cuts_leaves_nothing_that_outlives_the_process() {
+    for mode in ["guard", "everysec", "always"] {
+        let directory = Directory::new();
+        let keeping = || {
+            start_on_real_time(&[
+                ("dir", text(&directory.0)),
+                ("durability", mode),
+                ("busy-reply-threshold", "50"),
+            ])
+        };
+        let server = keeping();
+        assert_eq!(connect(&server).ask("SET kept 1"), "+OK");
+        let body = "redis.call('SET', 'half', '1') redis.call('DEL', 'kept') while true do end";
+        let mut busy = keep_busy(&server, body);
+        drop(server);
+        assert_eq!(busy.next(), "closed");
+        let server = keeping();
+        assert_eq!(
+            connect(&server).ask("MGET half kept"),
+            r#"*2 $-1 $"1""#,
+            "{mode}"
+        );
+    }
+    assert_no_server_panicked();
+}
+
+#[test]
+fn a_program_that_cannot_stop_ends_as_if_it_was_killed() {
+    let port = free_port().to_string();
+    let mut running = Running::start(&["--port", &port, "--io-threads", "1"]);
+    running.ready();
+    let address = format!("127.0.0.1:{port}").parse().unwrap();
+    let mut client = Connection::open(address).unwrap();
+    assert_eq!(client.ask("SET lock:1 token"), "+OK");
+    let word = "lock ".repeat(1_000);
+    assert_eq!(client.call(&["SET", "word", &word]).to_string(), "+OK");
+    // Each takes long, and nothing is looked at between them.
+    client.send_raw("LCS word word LEN\r\n".repeat(1_000).as_bytes());
+    let mut other = Connection::open(address).unwrap();
+    other.send(&["PING"]);
+    running.signal(Signal::TERM);
+    assert_eq!(running.exit_code(), Some(1));
+    let again = Running::start(&["--port", &port, "--dir", text(&running.place().0)]);
+    again.ready();
+    let mut client = Connection::open(address).unwrap();
+    assert_eq!(client.ask("GET lock:1"), r#"$"token""#);
 }
