@@ -1,15 +1,16 @@
 //! What a command is given beside its arguments.
 
+mod refusal;
+
 use std::sync::Arc;
 
 use crate::clock::{BootTime, Laps};
 use crate::command::table::Row;
 use crate::command::tally::{Locks, StepCommand, Tally};
-use crate::contention::Refusal;
 use crate::durability::Keeper;
 use crate::histogram::Bucket;
 use crate::instance::Instance;
-use crate::keyspace::{Event, Foreseen, Hashed, Held, KeyGuard, Keyspace, Signature};
+use crate::keyspace::{Event, Foreseen, Hashed, Held, KeyGuard, Keyspace};
 use crate::pause::Paused;
 use crate::resp::reply::Reply;
 use crate::session::Session;
@@ -209,12 +210,6 @@ impl<'a> Context<'a> {
         locked(keyspace, &mut self.held, database, key, self.now)
     }
 
-    /// Whether a refusal would be told to LOCK.
-    #[inline]
-    pub fn tells_refusal(&self) -> bool {
-        !self.has_told_refusal
-    }
-
     /// Lets everything that is changed from now on be one transaction, which ends with this context;
     /// nothing else runs meanwhile.
     pub fn begin_transaction(&mut self) {
@@ -260,34 +255,6 @@ impl<'a> Context<'a> {
         let result = act(self);
         self.held = None;
         result
-    }
-
-    /// Counts a refused lock, and tells LOCK of the first one of each batch: who retries a lock
-    /// does it one request at a time, and a pipeline of refusals should not wait for being told.
-    /// `holding` and `holder` are those of the key.
-    pub fn note_refusal(&mut self, key: &[u8], holding: Option<(u64, Option<Signature>)>) {
-        self.tally.locks.refusals += 1;
-        let Some((holding, holder)) = holding else {
-            return;
-        };
-        self.has_told_refusal = true;
-        self.tell_refusal(key, holding, holder);
-    }
-
-    #[cold]
-    fn tell_refusal(&self, key: &[u8], holding: u64, holder: Option<Signature>) {
-        let instance = self.instance;
-        let refusal = Refusal {
-            database: self.session.database,
-            key,
-            holding,
-            client: &self.session.client,
-            now: self.now,
-        };
-        instance.contention.note(refusal, || {
-            let client = instance.clients.get(&holder?.maker())?;
-            Some(Arc::clone(&client))
-        });
     }
 
     /// Calls `act` while the shards of all `keys` are locked at once.
