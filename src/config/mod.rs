@@ -9,6 +9,7 @@ mod accepted;
 mod arguments;
 mod durability;
 mod file;
+mod later;
 mod listen;
 mod load;
 mod notify;
