@@ -121,6 +121,7 @@ impl Ring {
     #[inline]
     pub(super) fn publish(&self, head: u64) {
         compiler_fence(Ordering::SeqCst);
+        disk::kill_point();
         self.word(Word::Head).store(head, Ordering::Release);
     }
 
@@ -170,6 +171,7 @@ impl Ring {
     #[inline]
     pub(super) fn erase(&self, position: u64) {
         let mark = self.at(position + frames::HEAD_BYTES as u64 - 1);
+        disk::kill_point();
         #[expect(unsafe_code, reason = "a byte of raw memory")]
         // SAFETY: the byte is in the ring, and nobody else reads or writes it now.
         unsafe { AtomicU8::from_ptr(mark) }.store(Kind::Erased as u8, Ordering::Release);
@@ -190,8 +192,10 @@ impl Ring {
         let turn = self.word(Word::Turn).load(Ordering::Relaxed) + 1;
         let words = self.words_of(turn);
         for (word, value) in words.iter().zip([place.number, place.length, place.tail]) {
+            disk::kill_point();
             word.store(value, Ordering::Relaxed);
         }
+        disk::kill_point();
         // The process may be killed between any two instructions; what was stored before is there.
         compiler_fence(Ordering::SeqCst);
         self.word(Word::Turn).store(turn, Ordering::Release);

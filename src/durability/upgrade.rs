@@ -67,7 +67,7 @@ fn unlisted(directory: &Path, stem: &str) -> io::Result<Option<PathBuf>> {
     for entry in disk::read_dir(directory)? {
         let entry = entry?;
         let is_numbered = is_numbered(&entry.file_name().to_string_lossy(), stem);
-        if is_numbered && disk::metadata(&entry.path())?.len() > 0 {
+        if is_numbered && disk::metadata(entry.path())?.len() > 0 {
             found.push(entry.path());
         }
     }

@@ -12,6 +12,8 @@ mod lookahead;
 mod options;
 mod output;
 mod settled;
+#[cfg(test)]
+pub(crate) mod simulated;
 mod tasks;
 mod waiting;
 pub mod workers;
