@@ -9,7 +9,6 @@ mod accepted;
 mod arguments;
 mod durability;
 mod file;
-mod later;
 mod listen;
 mod load;
 mod notify;
@@ -26,7 +25,7 @@ mod value;
 
 use std::ffi::OsString;
 use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use parking_lot::RwLock;
 
@@ -141,11 +140,6 @@ impl Config {
             // Several servers cannot keep their settings in one file.
             file: None,
         })
-    }
-
-    /// The file that the server was started with, by its whole path.
-    pub fn file(&self) -> Option<&Path> {
-        self.file.as_deref()
     }
 
     /// Notes the port that the system chose, so that CONFIG GET shows it.

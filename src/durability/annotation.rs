@@ -5,10 +5,12 @@
 //! own `#TS:1234`, say nothing to it. A line that begins as ours and goes on otherwise is damage:
 //! who misreads the time of a start gives away locks.
 
+use std::path::Path;
 use std::str;
 
+use super::disk::{File, FileExt};
 use crate::clock::{BootTime, Clock, WallOffset};
-use crate::error::Damage;
+use crate::error::{ANNOTATION_BYTES_MAX, Damage};
 
 /// What a line beginning with `#` says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,6 +80,19 @@ impl<'a> Annotation<'a> {
         }
         Ok(Annotation::Other(line))
     }
+}
+
+/// Whether the mark of a peaceful end stands in a file just before `offset`.
+pub(super) fn is_end_mark_before(path: &Path, offset: u64) -> bool {
+    let length = offset.min(ANNOTATION_BYTES_MAX as u64);
+    let mut bytes = vec![0; length as usize];
+    let read = File::open(path).and_then(|file| file.read_exact_at(&mut bytes, offset - length));
+    let line = bytes.strip_suffix(b"\r\n").and_then(|bytes| {
+        let begin = bytes.iter().rposition(|byte| *byte == b'\n');
+        bytes[begin.map_or(0, |at| at + 1)..].strip_prefix(b"#")
+    });
+    let annotation = line.and_then(|line| Annotation::parse(line).ok());
+    read.is_ok() && matches!(annotation, Some(Annotation::End { .. }))
 }
 
 fn boot(rest: &[u8]) -> Option<Annotation<'_>> {

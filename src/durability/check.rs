@@ -113,24 +113,17 @@ impl Target {
         }
     }
 
-    /// What a killed server has left in its ring.
-    ///
-    /// # Errors
-    /// What the system says.
-    pub fn left(&self) -> Result<Option<Left>, JournalError> {
+    /// What a killed server has left in its ring; `None` if a start would not use it.
+    pub fn left(&self) -> Option<Left> {
         let Target::Listed {
             directory,
             manifest,
             ..
         } = self
         else {
-            return Ok(None);
+            return None;
         };
-        let Some(boot_id) = clock::boot_id() else {
-            return Ok(None);
-        };
-        Left::read(directory, manifest, &boot_id)
-            .map_err(|error| JournalError::system("read the ring of", directory, &error))
+        Left::read(directory, manifest, &clock::boot_id()?)
     }
 
     /// The files, in the order in which they are loaded.
@@ -160,9 +153,7 @@ impl Checked {
     /// What the system says, but for a file that is not there.
     pub fn read(path: PathBuf, place: Place, left: Option<&Left>) -> Result<Checked, JournalError> {
         let content = match left.filter(|left| left.path == path) {
-            Some(left) => left
-                .over_file()
-                .and_then(|(source, bytes)| read(source, bytes)),
+            Some(left) => left.over_file().and_then(|source| read(source, left.end())),
             None => File::open(&path).and_then(|file| {
                 let bytes = file.metadata()?.len();
                 read(file, bytes)

@@ -2,8 +2,9 @@
 
 use xxhash_rust::xxh3::xxh3_64;
 
+use super::frames;
 use super::horizon;
-use super::ring;
+use super::layout::{self, Identity, Place, Word};
 
 /// Reads a slot of a horizon as it is, and one with this text and the right checksum.
 ///
@@ -20,32 +21,44 @@ pub(crate) fn horizon_reads_back(bytes: &[u8]) {
 
 /// What a start of the machine finds in a ring.
 pub(crate) fn pending_of_ring(ring: &[u8], boot_id: &str) -> Option<Vec<u8>> {
-    ring::pending(ring, boot_id).map(|pending| pending.records)
+    layout::read(ring, boot_id)
+        .ok()
+        .map(|contents| contents.requests)
 }
 
-/// The file of a ring. `place` has the number of the increment, its length, and where the first of
-/// the frames stands.
+/// The file of a ring, with the right checksums. `place` has the number of the increment, its length,
+/// and where the first of the frames stands.
 pub(crate) fn ring_file(
     boot_id: &str,
     turn: u64,
-    place: [u64; 3],
+    [number, length, tail]: [u64; 3],
     head: u64,
     frames: &[u8],
 ) -> Vec<u8> {
-    let mut file = vec![0; (ring::HEADER_BYTES + ring::RING_BYTES) as usize];
+    let mut file = vec![0; layout::FILE_BYTES as usize];
     let mut put = |word: usize, value: u64| {
         file[word * 8..word * 8 + 8].copy_from_slice(&value.to_le_bytes());
     };
-    put(ring::Word::Magic as usize, ring::MAGIC);
-    put(ring::Word::Boot as usize, xxh3_64(boot_id.as_bytes()));
-    put(ring::Word::Turn as usize, turn);
-    put(ring::Word::Head as usize, head);
-    for (word, value) in (ring::place_of(turn)..).zip(place) {
+    let identity = Identity::new(boot_id, 0, 0);
+    let reach = length;
+    let place = Place {
+        number,
+        length,
+        tail,
+        reach,
+    };
+    put(Word::Magic as usize, layout::MAGIC);
+    put(Word::Boot as usize, identity.boot);
+    put(Word::Turn as usize, turn);
+    put(Word::Head as usize, head);
+    let words = place.words(&identity, turn);
+    for (word, value) in (layout::place_of(turn)..).zip(words) {
         put(word, value);
     }
-    let [.., tail] = place;
+    let mut frames = frames.to_vec();
+    frames::check_all(&mut frames, tail, identity.head_salt());
     for (position, byte) in (tail..).zip(frames) {
-        file[(ring::HEADER_BYTES + position % ring::RING_BYTES) as usize] = *byte;
+        file[(layout::HEADER_BYTES + position % layout::RING_BYTES) as usize] = byte;
     }
     file
 }

@@ -17,7 +17,7 @@ pub(super) const NAME: &str = "quintlock.horizon";
 /// A slot fits the smallest sector, which a disk writes as one.
 const SLOT_BYTES: usize = 512;
 const MAGIC: &str = "quintlock-horizon-1";
-/// The length of a journal that is not whole.
+/// The length of a journal whose end may be lost.
 const LOST: &str = "lost";
 
 /// What a horizon says.
@@ -29,8 +29,9 @@ pub(super) struct Promise {
     pub(super) until_us: u64,
     /// When it was written, in boot microseconds.
     pub(super) written_us: u64,
-    /// The file of the journal, and how long it was: a shorter one has lost its end. `None` if it
-    /// had lost it already, and `until_us` was being waited for.
+    /// The file of the journal, and how long it was when its server ended in peace: a shorter one has
+    /// lost its end. `None` while a server runs. Earlier versions gave a length all the time; they
+    /// take the end for lost if they find a journal that this one was killed on.
     pub(super) journal: String,
     pub(super) journal_bytes: Option<u64>,
 }

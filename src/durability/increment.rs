@@ -42,8 +42,6 @@ pub(super) struct Increment {
     pub(super) file: Arc<StoredFile>,
     pub(super) name: OsString,
     pub(super) number: u64,
-    /// Bytes of records when it was opened.
-    pub(super) length: u64,
     pub(super) allocated: u64,
     ahead: Ahead,
 }
@@ -68,7 +66,6 @@ impl Increment {
             file: Arc::new(file),
             name: part.name.clone(),
             number: part.number,
-            length,
             ahead,
         })
     }

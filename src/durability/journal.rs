@@ -2,7 +2,6 @@
 //! which their deadlines are meant, and the databases they are in.
 
 use std::io;
-use std::path::Path;
 use std::sync::Arc;
 
 use super::annotation::Clocks;
@@ -61,17 +60,11 @@ impl Kind {
 }
 
 impl Journal {
-    /// Goes on behind what the increment has.
+    /// Goes on behind what `writer` has.
     ///
     /// # Errors
     /// What the system says.
-    pub(super) fn start(
-        directory: &Path,
-        increment: Increment,
-        boot_id: Arc<str>,
-        clock: &Clock,
-    ) -> io::Result<Journal> {
-        let writer = Writer::new(directory, increment, &boot_id)?;
+    pub(super) fn start(writer: Writer, boot_id: Arc<str>, clock: &Clock) -> io::Result<Journal> {
         let (now, unix_us) = clock.boot_and_unix_micros();
         let mut journal = Journal {
             writer,

@@ -8,7 +8,7 @@
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::Waker;
 
 use super::Mode;
@@ -59,6 +59,8 @@ pub(super) struct Marks {
     pub(super) appended: AtomicU64,
     /// How many of them are on the disk.
     pub(super) synced: AtomicU64,
+    /// Whether a sync has covered what the files had before this start.
+    pub(super) are_old_files_synced: AtomicBool,
     /// How many of them somebody waits for to be on the disk.
     pub(super) sync_wanted: AtomicU64,
     /// The latest deadline that was granted beyond `renew_us`, in boot microseconds.

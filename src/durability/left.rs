@@ -1,94 +1,143 @@
 //! What a killed server has left in its ring, and where in the journal it belongs.
 //!
-//! Nobody has the directory meanwhile. A ring that was left by another start of the machine is not
-//! used: its pages may be of different times.
+//! The ring knows exactly how long the journal is: an increment up to an offset, and the ring's
+//! records behind it. Whatever else the increment has there is a piece of something that was being
+//! written, and does not count. A ring is believed only if the journal fits it. It does not if it is
+//! shorter than the ring says, or goes on with something that its server has not written: then
+//! somebody else has had the files since, or has put others in their place.
+//!
+//! Nobody has the directory meanwhile.
 
 use std::io::{self, Read, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use super::disk::{self, File, FileExt, OpenOptions};
-use super::manifest::Manifest;
-use super::ring;
+use super::disk::{self, File};
+use super::health::Health;
+use super::layout::{self, Contents, Unusable};
+use super::manifest::{Manifest, Part};
+use super::ring::{self, Ring};
+use super::storage::Storage;
 
-/// Records of a ring that are not in their file, or not all of them.
+/// The end of a journal that a killed server has left.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Left {
-    /// The file that they belong to.
+    /// The increment that was appended to.
     pub path: PathBuf,
-    /// How long it is without them.
+    /// How much of it counts.
     pub offset: u64,
-    /// The records.
+    /// Requests that follow, in the ring alone.
     pub records: Vec<u8>,
+    /// Bytes of the increment behind `offset`, without those at the end that are zero.
+    pub written_behind: u64,
+    pub(super) contents: Contents,
 }
 
 impl Left {
-    /// Reads the ring of a directory; `None` if there is none, or nothing in it that can be used.
-    ///
-    /// # Errors
-    /// What the system says.
-    pub fn read(directory: &Path, manifest: &Manifest, boot_id: &str) -> io::Result<Option<Left>> {
-        let bytes = match disk::read(directory.join(ring::NAME)) {
-            Ok(bytes) => bytes,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(error),
+    /// Finds what was left in a directory.
+    pub(super) fn find(
+        directory: &Path,
+        manifest: &Manifest,
+        boot_id: &str,
+    ) -> Result<Left, Unusable> {
+        let mut contents = match disk::read(directory.join(ring::NAME)) {
+            Ok(bytes) => layout::read(&bytes, boot_id)?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Err(Unusable::Missing);
+            }
+            Err(error) => {
+                tracing::warn!("cannot read the ring in {}: {error}", directory.display());
+                return Err(Unusable::Damaged);
+            }
         };
-        let Some(pending) = ring::pending(&bytes, boot_id) else {
-            return Ok(None);
-        };
-        let parts = manifest.increments().iter();
-        let Some(part) = parts.into_iter().find(|part| part.number == pending.number) else {
-            return Ok(None);
-        };
-        let left = Left {
+        let mut parts = manifest.increments().iter();
+        let number = contents.place.number;
+        let part = parts.find(|part| part.number == number);
+        let part = part.ok_or(Unusable::Journal)?;
+        let mut left = Left {
             path: part.path(directory),
-            offset: pending.length,
-            records: pending.records,
+            offset: contents.place.length,
+            records: std::mem::take(&mut contents.requests),
+            written_behind: 0,
+            contents,
         };
-        // A file that ends before the ring begins has lost something in between.
-        let is_usable =
-            !left.records.is_empty() && left.offset <= disk::metadata(&left.path)?.len();
-        Ok(is_usable.then_some(left))
+        // A rewrite names its increment before anything goes there.
+        let is_last = parts.all(|part| is_empty(directory, part).unwrap_or(false));
+        let Ok(Some(written_behind)) = left.written_behind() else {
+            return Err(Unusable::Journal);
+        };
+        left.written_behind = written_behind;
+        is_last.then_some(left).ok_or(Unusable::Journal)
     }
 
-    /// The file as it is with them, and its length: space that was set aside behind its end is a part
-    /// of it.
+    /// Finds what was left; `None` if there is nothing that a start would use.
+    pub fn read(directory: &Path, manifest: &Manifest, boot_id: &str) -> Option<Left> {
+        Left::find(directory, manifest, boot_id).ok()
+    }
+
+    /// How long the journal's file is once it has all records.
+    pub fn end(&self) -> u64 {
+        self.offset + self.records.len() as u64
+    }
+
+    /// The bytes that the file will have.
     ///
     /// # Errors
     /// What the system says.
-    pub fn over_file(&self) -> io::Result<(impl Read, u64)> {
-        let end = self.offset + self.records.len() as u64;
+    pub fn over_file(&self) -> io::Result<impl Read> {
         let before = File::open(&self.path)?.take(self.offset);
-        let mut behind = File::open(&self.path)?;
-        let bytes = behind.metadata()?.len().max(end);
-        behind.seek(SeekFrom::Start(end))?;
-        Ok((before.chain(self.records.as_slice()).chain(behind), bytes))
+        Ok(before.chain(self.records.as_slice()))
     }
 
-    /// Writes them to their file, and removes the ring.
+    /// How many bytes the increment has behind `offset`; `None` if the server has not written them.
+    fn written_behind(&self) -> io::Result<Option<u64>> {
+        let mut file = File::open(&self.path)?;
+        if file.metadata()?.len() < self.offset {
+            return Ok(None);
+        }
+        file.seek(SeekFrom::Start(self.offset))?;
+        let reach = self.contents.place.reach.saturating_sub(self.offset);
+        let (mut at, mut written) = (0_u64, 0);
+        let mut bytes = vec![0; 64 * 1024];
+        loop {
+            let length = file.read(&mut bytes)?;
+            if length == 0 {
+                return Ok(Some(written));
+            }
+            for byte in &bytes[..length] {
+                let record = usize::try_from(at).ok().and_then(|at| self.records.get(at));
+                if *byte != 0 && at >= reach && record != Some(byte) {
+                    return Ok(None);
+                }
+                at += 1;
+                if *byte != 0 {
+                    written = at;
+                }
+            }
+        }
+    }
+
+    /// Writes the records to their file, and cuts what else is there. The ring is empty then.
     ///
     /// # Errors
     /// What the system says. What was not done can be done again.
     pub fn settle(&self) -> io::Result<()> {
-        let file = OpenOptions::new().write(true).open(&self.path)?;
-        file.write_all_at(&self.records, self.offset)?;
-        remove_ring(self.path.parent().unwrap_or(Path::new(".")))
+        let directory = self.path.parent().unwrap_or(Path::new("."));
+        // A tool has nothing to refuse: it ends with the error.
+        let storage = Storage::new(Arc::new(Health::new(directory, Arc::default())));
+        let file = storage.open(&self.path)?;
+        file.set_len(self.offset)?;
+        let ring = Ring::adopt(&storage, directory, &self.contents)?;
+        ring.drain(self.contents.head, |records, offset| {
+            file.write_all_at(records, offset)
+        })
     }
 }
 
-/// Writes to the journal what was left in a ring, and removes the ring, whatever is in it.
-///
-/// # Errors
-/// What the system says.
-pub(super) fn settle(directory: &Path, manifest: &Manifest, boot_id: &str) -> io::Result<()> {
-    match Left::read(directory, manifest, boot_id)? {
-        Some(left) => left.settle(),
-        None => remove_ring(directory),
-    }
-}
-
-fn remove_ring(directory: &Path) -> io::Result<()> {
-    match disk::remove_file(directory.join(ring::NAME)) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
-    }
+/// Whether nothing was written to an increment yet. Space that was set aside is zero.
+fn is_empty(directory: &Path, part: &Part) -> io::Result<bool> {
+    let mut first = Vec::new();
+    let file = File::open(part.path(directory))?;
+    file.take(1).read_to_end(&mut first)?;
+    Ok(first.iter().all(|byte| *byte == 0))
 }

@@ -22,6 +22,7 @@ mod horizon;
 mod increment;
 mod journal;
 mod keeper;
+mod layout;
 pub mod left;
 mod loaded;
 pub mod lock;

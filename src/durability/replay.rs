@@ -12,7 +12,7 @@
 use crate::clock::{BootTime, Clock, UnixMillis, WallOffset};
 use crate::keyspace::{Cursor, Event, Expiry, Keyspace, Walked};
 
-use super::annotation::Annotation;
+use super::annotation::{Annotation, Clocks};
 use super::rdb::Key;
 use super::reader::Request;
 
@@ -67,17 +67,19 @@ impl<'a> Replay<'a> {
         boot_id: &'a str,
         apply: Apply<'a>,
     ) -> Replay<'a> {
-        let (now, unix_us) = clock.boot_and_unix_micros();
+        // As an annotation notes them: a deadline that another server has written means the same at
+        // the next start, when it stands before an annotation.
+        let clocks = Clocks::read(clock);
         keyspace.begin_loading();
         Replay {
             keyspace,
             clock,
-            now,
+            now: clocks.now,
             boot_id,
             apply,
             database: 0,
             frame: None,
-            present: WallOffset::between(now, unix_us),
+            present: clocks.offset(),
             has_ended: false,
         }
     }

@@ -10,7 +10,7 @@ use super::dump::{self, Dump, DumpCounts};
 use super::file::{AppendOnlyFile, Entry};
 use super::health::Health;
 use super::horizon::{Found, Horizon};
-use super::left;
+use super::left::Left;
 use super::loaded::Loaded;
 use super::lock::DirectoryLock;
 use super::manifest::{self, Manifest, Part};
@@ -89,11 +89,10 @@ impl<'a> Store<'a> {
         let boot_id: Arc<str> = clock::boot_id()
             .unwrap_or_else(|| format!("unknown-{}", clock.unix_micros()))
             .into();
-        left::settle(&self.settings.directory, &self.manifest, &boot_id)
-            .map_err(|error| RestoreError::system("settle", &self.settings.directory, &error))?;
+        let left = Left::find(&self.settings.directory, &self.manifest, &boot_id);
         let mut replay = Replay::new(keyspace, clock, &boot_id, apply);
         let dump = self.read_dump(&mut replay, clock)?;
-        let mut ended = self.read_files(&mut replay)?;
+        let mut ended = self.read_files(&mut replay, left.as_ref().ok())?;
         replay.end();
         let dump = match dump {
             Some(dump) => Some(self.take_as_base(dump)?),
@@ -107,6 +106,10 @@ impl<'a> Store<'a> {
             found: &self.found,
             manifest: &self.manifest,
             ended,
+            ring: match &left {
+                Ok(left) => Ok(left.contents.identity.waits_us),
+                Err(unusable) => Err(*unusable),
+            },
             boot_id: &boot_id,
             now: clock.now(),
             longest_ms: self.settings.guard_max_s.saturating_mul(1000),
@@ -127,6 +130,7 @@ impl<'a> Store<'a> {
         };
         Ok(Loaded {
             boot_id,
+            left: left.ok(),
             last,
             ended,
             wait,
@@ -161,27 +165,66 @@ impl<'a> Store<'a> {
         Ok(dump.counts)
     }
 
-    fn read_files(&mut self, replay: &mut Replay<'_>) -> Result<Ended, RestoreError> {
+    fn read_files(
+        &mut self,
+        replay: &mut Replay<'_>,
+        left: Option<&Left>,
+    ) -> Result<Ended, RestoreError> {
+        if let Some(name) = left.and_then(|left| left.path.file_name()) {
+            // A rewrite has named them, and nothing was written to them yet.
+            self.manifest.take_increments_behind(name);
+        }
+        let base = self.manifest.base().cloned();
         let parts: Vec<Part> = self.manifest.parts().cloned().collect();
-        let mut ended = Ended::default();
-        for (left, part) in (1..=parts.len()).rev().zip(&parts) {
+        let mut increments = Vec::new();
+        let mut others_bytes = 0;
+        for (index, part) in parts.iter().enumerate() {
             let path = part.path(&self.settings.directory);
-            let failed = |error: io::Error| RestoreError::system("read", &path, &error);
-            let file = File::open(&path).map_err(failed)?;
-            let bytes = file.metadata().map_err(failed)?.len();
-            let ending = read_file(BufReader::new(file), &path, replay)?;
-            let is_last = left == 1;
-            let good = self.accept(&ending, &path, is_last, replay)?;
-            let length = good.unwrap_or(bytes);
-            let is_appended_to = self.manifest.increments().last() == Some(part);
-            if is_appended_to {
-                ended.length = length;
-                ended.is_clean = ending == Ending::Clean && replay.has_ended_in_peace();
-            } else {
-                ended.others_bytes += length;
+            let left = left.filter(|left| left.path == path);
+            let length = match left {
+                Some(left) => read_exactly(left, replay)?,
+                None => self.read_file(&path, index + 1 == parts.len(), replay)?,
+            };
+            others_bytes += length;
+            if base.as_ref() != Some(part) {
+                let in_ring = left.map_or(0, |left| left.records.len() as u64);
+                let is_clean = replay.has_ended_in_peace();
+                increments.push((part, length, in_ring, is_clean));
             }
         }
-        Ok(ended)
+        // As above: one without anything in it is not the one that was appended to.
+        while increments.len() > 1 && increments.last().is_some_and(|last| last.1 == 0) {
+            increments.pop();
+        }
+        let Some((last, length, in_ring, is_clean)) = increments.pop() else {
+            return Ok(Ended {
+                others_bytes,
+                ..Ended::default()
+            });
+        };
+        self.manifest.take_increments_behind(&last.name);
+        Ok(Ended {
+            length,
+            in_ring,
+            others_bytes: others_bytes - length,
+            is_clean,
+            ..Ended::default()
+        })
+    }
+
+    /// Reads one file; returns how long it is, or up to where it counts.
+    fn read_file(
+        &self,
+        path: &Path,
+        is_last: bool,
+        replay: &mut Replay<'_>,
+    ) -> Result<u64, RestoreError> {
+        let failed = |error: io::Error| RestoreError::system("read", path, &error);
+        let file = File::open(path).map_err(failed)?;
+        let bytes = file.metadata().map_err(failed)?.len();
+        let ending = read_all(BufReader::new(file), path, replay)?;
+        let good = self.accept(&ending, path, is_last, replay)?;
+        Ok(good.unwrap_or(bytes))
     }
 
     /// Up to where a file is good; the whole of it if there is nothing to cut.
@@ -251,7 +294,39 @@ impl<'a> Store<'a> {
     }
 }
 
-fn read_file(
+/// Reads the file of which a ring says how long it is, and the records of the ring; returns how long
+/// they are together.
+fn read_exactly(left: &Left, replay: &mut Replay<'_>) -> Result<u64, RestoreError> {
+    let path = &left.path;
+    let source = left.over_file();
+    let source = source.map_err(|error| RestoreError::system("read", path, &error))?;
+    let what = match read_all(BufReader::new(source), path, replay)? {
+        Ending::Clean => {
+            // What was on its way from the ring to the file is in both.
+            if left.written_behind > left.records.len() as u64 {
+                tracing::warn!(
+                    "{} has {} bytes behind offset {} that were not finished when its server was \
+                     killed: they are left out",
+                    path.display(),
+                    left.written_behind,
+                    left.offset
+                );
+            }
+            return Ok(left.end());
+        }
+        // It has all of its bytes.
+        Ending::Truncated { offset } => (offset, Damage::Swallowed),
+        Ending::Unused { offset, .. } => (offset, Damage::Hole),
+        Ending::Damaged { offset, what } => (offset, what),
+    };
+    Err(RestoreError::Damaged {
+        path: path.clone(),
+        offset: what.0,
+        what: what.1,
+    })
+}
+
+fn read_all(
     source: impl io::Read,
     path: &Path,
     replay: &mut Replay<'_>,

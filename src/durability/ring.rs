@@ -2,11 +2,12 @@
 //!
 //! A record costs a copy into memory that is warm, and no system call. What was published is in the
 //! page cache and outlives the process; the keeper's thread writes it to the journal in large
-//! pieces, and a start does so with what a killed server has [left](Left). Positions count all
-//! bytes that were ever in the ring. A record can be erased until somebody has begun to write it to the
-//! journal, so a piece that is written twice is written the same.
+//! pieces, and the server that comes after a killed one [goes on](Left) with its ring as it is.
+//! Positions count all bytes that were ever in the ring. A record can be erased until somebody has
+//! begun to write it to the journal, so a piece that is written twice is written the same.
 //!
-//! The ring is mapped twice, one behind the other, so that nothing in it ever wraps.
+//! The ring is mapped twice, one behind the other, so that nothing in it ever wraps. How it lies in
+//! its file is in [`super::layout`].
 
 use std::io;
 use std::os::fd::AsFd;
@@ -15,50 +16,24 @@ use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering, compiler_fence};
 
 use rustix::mm::{MapFlags, ProtFlags, mmap, mmap_anonymous, munmap};
-use xxhash_rust::xxh3::xxh3_64;
 
-use super::disk::{self, FileExt, OpenOptions};
-use super::frames::{self, Kind, Set};
+use super::frames::{self, HEAD_BYTES, KIND_AT, Kind, Set};
+use super::layout::{
+    Contents, FILE_BYTES, FIRST_POSITION, HEADER_BYTES, Identity, MAGIC, PLACE_WORDS, Place,
+    RING_BYTES, Word, place_of,
+};
 #[cfg(doc)]
 use super::left::Left;
+use super::storage::Storage;
 use crate::sync::Mutex;
 
 /// The file's name in the append-only directory.
 pub(super) const NAME: &str = "quintlock.ring";
-/// Bytes of records: few enough to stay in a core's cache.
-pub(super) const RING_BYTES: u64 = 512 * 1024;
-/// A page of any size that is in use.
-pub(super) const HEADER_BYTES: u64 = 64 * 1024;
-pub(super) const MAGIC: u64 = u64::from_le_bytes(*b"QLRING02");
-
-/// The words of the header.
-#[derive(Clone, Copy)]
-pub(super) enum Word {
-    Magic = 0,
-    Boot = 1,
-    /// Which of the two places is in force: the lowest bit tells.
-    Turn = 2,
-    /// Each in a cache line of its own: they are written by different threads.
-    Head = 8,
-    /// Two places, each as [`Place`] has it.
-    FirstPlace = 16,
-    SecondPlace = 19,
-}
-
-/// Up to where records are in a file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Place {
-    /// The number of the increment.
-    number: u64,
-    /// How long it is.
-    length: u64,
-    /// Where the first frame stands that is not in it.
-    tail: u64,
-}
 
 /// See the module's text.
 pub(super) struct Ring {
     start: NonNull<u8>,
+    identity: Identity,
     /// Held by whoever takes records out.
     draining: Mutex<Vec<u8>>,
 }
@@ -73,55 +48,118 @@ unsafe impl Sync for Ring {}
 
 impl Ring {
     /// A new and empty ring. Its records go to the increment `number`, which has `length` bytes.
+    /// Whatever a file of its name has had before is gone, but not the space that it takes.
     ///
     /// # Errors
     /// The disk has no space for it.
     pub(super) fn create(
+        storage: &Storage,
         directory: &Path,
-        boot_id: &str,
-        number: u64,
-        length: u64,
+        identity: Identity,
+        (number, length): (u64, u64),
     ) -> io::Result<Ring> {
-        let path = directory.join(NAME);
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .open(path)?;
-        // Written and not only promised: a page that finds the disk full ends the process.
-        let zeros = vec![0; (HEADER_BYTES + RING_BYTES) as usize];
-        file.write_all_at(&zeros, 0)?;
-        let ring = Ring {
-            start: map(disk::mappable(&file)?)?,
-            draining: Mutex::default(),
-        };
-        ring.word(Word::Boot)
-            .store(xxh3_64(boot_id.as_bytes()), Ordering::Relaxed);
-        ring.go_on_in(number, length, 0);
-        // A half made ring has no name yet.
+        let file = storage.open(&directory.join(NAME))?;
+        if file.length()? == FILE_BYTES {
+            file.allocate(0, FILE_BYTES)?;
+        } else {
+            // Written and not only promised: a page that finds the disk full ends the process.
+            file.write_all_at(&vec![0; FILE_BYTES as usize], 0)?;
+            file.set_len(FILE_BYTES)?;
+        }
+        let ring = Ring::map(file.mappable()?, identity)?;
+        // A half made ring is none.
+        ring.retire();
+        compiler_fence(Ordering::SeqCst);
+        let words = [
+            (Word::Boot, identity.boot),
+            (Word::Salt, identity.salt),
+            (Word::Waits, identity.waits_us),
+            (Word::Head, FIRST_POSITION),
+        ];
+        for (word, value) in words {
+            ring.word(word).store(value, Ordering::Relaxed);
+        }
+        ring.go_on_in(number, length);
+        compiler_fence(Ordering::SeqCst);
         ring.word(Word::Magic).store(MAGIC, Ordering::Release);
         Ok(ring)
     }
 
-    /// From here on records stand from `head` on and go to the increment `number`, which has `length`
-    /// bytes. The ring is empty, and the journal locked.
-    pub(super) fn go_on_in(&self, number: u64, length: u64, head: u64) {
+    /// The ring that a killed server has left, with what is in it. The increment that it belongs to was
+    /// cut where its records begin.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub(super) fn adopt(
+        storage: &Storage,
+        directory: &Path,
+        contents: &Contents,
+    ) -> io::Result<Ring> {
+        let file = storage.open(&directory.join(NAME))?;
+        // Whoever has copied it may have left out what was zero.
+        file.allocate(0, FILE_BYTES)?;
+        let ring = Ring::map(file.mappable()?, contents.identity)?;
+        ring.publish(contents.head);
+        ring.put_place(Place {
+            reach: contents.place.length,
+            ..contents.place
+        });
+        Ok(ring)
+    }
+
+    fn map(file: impl AsFd + Copy, identity: Identity) -> io::Result<Ring> {
+        Ok(Ring {
+            start: map(file)?,
+            identity,
+            draining: Mutex::default(),
+        })
+    }
+
+    /// What the heads of records are under.
+    pub(super) fn salt(&self) -> u32 {
+        self.identity.head_salt()
+    }
+
+    /// From here on records go to the increment `number`, which has `length` bytes. The ring is empty,
+    /// and the journal locked.
+    pub(super) fn go_on_in(&self, number: u64, length: u64) {
         let _draining = self.draining.lock();
-        // In this order: what is left by a process that is killed in between is no ring.
         self.put_place(Place {
             number,
             length,
-            tail: head,
+            tail: self.word(Word::Head).load(Ordering::Relaxed),
+            reach: length,
         });
-        self.publish(head);
+    }
+
+    /// A record that is larger than the ring is written to the increment from now on, up to `reach`.
+    /// The ring is empty, and the journal locked.
+    pub(super) fn write_past(&self, reach: u64) {
+        let _draining = self.draining.lock();
+        let place = self.place();
+        self.put_place(Place {
+            reach: reach.max(place.reach),
+            ..place
+        });
+    }
+
+    /// Nobody goes on with what is in it.
+    pub(super) fn retire(&self) {
+        self.word(Word::Magic).store(0, Ordering::Release);
+    }
+
+    /// Writes the head of the record at `position`, which is there.
+    #[inline]
+    pub(super) fn end_record(&self, position: u64, head: [u8; HEAD_BYTES]) {
+        // Whoever finds a head finds all of its record behind it.
+        compiler_fence(Ordering::SeqCst);
+        self.room(position, HEAD_BYTES).copy_from_slice(&head);
     }
 
     /// Makes what was written up to `head` part of the journal.
     #[inline]
     pub(super) fn publish(&self, head: u64) {
         compiler_fence(Ordering::SeqCst);
-        disk::kill_point();
         self.word(Word::Head).store(head, Ordering::Release);
     }
 
@@ -144,7 +182,9 @@ impl Ring {
         let mut place = self.place();
         if place.tail < head {
             records.clear();
-            frames::collect(self.pending(place.tail, head), &mut records);
+            let pending = self.pending(place.tail, head);
+            frames::collect(pending, place.tail, self.salt(), &mut records)
+                .ok_or_else(|| io::Error::other("the ring is damaged"))?;
             if !records.is_empty() {
                 write(&records, place.length)?;
             }
@@ -170,32 +210,35 @@ impl Ring {
     /// nobody takes it out.
     #[inline]
     pub(super) fn erase(&self, position: u64) {
-        let mark = self.at(position + frames::HEAD_BYTES as u64 - 1);
-        disk::kill_point();
+        let mark = self.at(position + KIND_AT);
         #[expect(unsafe_code, reason = "a byte of raw memory")]
         // SAFETY: the byte is in the ring, and nobody else reads or writes it now.
         unsafe { AtomicU8::from_ptr(mark) }.store(Kind::Erased as u8, Ordering::Release);
     }
 
+    /// The place that is in force. Only this process writes it.
     fn place(&self) -> Place {
         let turn = self.word(Word::Turn).load(Ordering::Acquire);
-        let [number, length, tail] = self.words_of(turn).map(|word| word.load(Ordering::Acquire));
+        let words = self.words_of(turn).map(|word| word.load(Ordering::Acquire));
+        let [number, length, tail, reach, _] = words;
         Place {
             number,
             length,
             tail,
+            reach,
         }
     }
 
     /// For who may drain.
     fn put_place(&self, place: Place) {
-        let turn = self.word(Word::Turn).load(Ordering::Relaxed) + 1;
-        let words = self.words_of(turn);
-        for (word, value) in words.iter().zip([place.number, place.length, place.tail]) {
-            disk::kill_point();
+        let turn = self
+            .word(Word::Turn)
+            .load(Ordering::Relaxed)
+            .wrapping_add(1);
+        let values = place.words(&self.identity, turn);
+        for (word, value) in self.words_of(turn).iter().zip(values) {
             word.store(value, Ordering::Relaxed);
         }
-        disk::kill_point();
         // The process may be killed between any two instructions; what was stored before is there.
         compiler_fence(Ordering::SeqCst);
         self.word(Word::Turn).store(turn, Ordering::Release);
@@ -250,9 +293,9 @@ impl Ring {
         self.word_at(word as usize)
     }
 
-    fn words_of(&self, turn: u64) -> [&AtomicU64; 3] {
+    fn words_of(&self, turn: u64) -> [&AtomicU64; PLACE_WORDS] {
         let first = place_of(turn);
-        [first, first + 1, first + 2].map(|index| self.word_at(index))
+        std::array::from_fn(|index| self.word_at(first + index))
     }
 
     fn word_at(&self, index: usize) -> &AtomicU64 {
@@ -275,14 +318,6 @@ impl Drop for Ring {
     }
 }
 
-/// The first word of the place that is in force.
-pub(super) fn place_of(turn: u64) -> usize {
-    match turn % 2 {
-        0 => Word::FirstPlace as usize,
-        _ => Word::SecondPlace as usize,
-    }
-}
-
 /// Maps the header and, one behind the other, the ring and the ring again.
 fn map(file: impl AsFd + Copy) -> io::Result<NonNull<u8>> {
     let length = (HEADER_BYTES + 2 * RING_BYTES) as usize;
@@ -294,7 +329,7 @@ fn map(file: impl AsFd + Copy) -> io::Result<NonNull<u8>> {
         let none = std::ptr::null_mut();
         let start = mmap_anonymous(none, length, ProtFlags::empty(), MapFlags::PRIVATE)?;
         let flags = MapFlags::SHARED | MapFlags::FIXED;
-        let once = (HEADER_BYTES + RING_BYTES) as usize;
+        let once = FILE_BYTES as usize;
         mmap(start, once, access, flags, file, 0)?;
         let again = start.cast::<u8>().add(once).cast();
         mmap(
@@ -307,39 +342,4 @@ fn map(file: impl AsFd + Copy) -> io::Result<NonNull<u8>> {
         )?;
         NonNull::new(start.cast()).ok_or(io::ErrorKind::OutOfMemory.into())
     }
-}
-
-/// What is in the bytes of a ring's file, in the words of a [`Place`].
-pub(super) struct Pending {
-    /// The number of the increment.
-    pub(super) number: u64,
-    /// How long it is without the records.
-    pub(super) length: u64,
-    pub(super) records: Vec<u8>,
-}
-
-/// What was not taken out of a ring, if this start of the machine has made it.
-pub(super) fn pending(ring: &[u8], boot_id: &str) -> Option<Pending> {
-    let word = |index: usize| {
-        let bytes = ring.get(index * 8..index * 8 + 8)?;
-        Some(u64::from_le_bytes(bytes.try_into().ok()?))
-    };
-    let is_known = word(Word::Magic as usize)? == MAGIC
-        && word(Word::Boot as usize)? == xxh3_64(boot_id.as_bytes());
-    let place = place_of(word(Word::Turn as usize)?);
-    let [number, length, tail] = [word(place)?, word(place + 1)?, word(place + 2)?];
-    let head = word(Word::Head as usize)?;
-    if !is_known || head < tail || head - tail > RING_BYTES {
-        return None;
-    }
-    let bytes = ring.get(HEADER_BYTES as usize..)?;
-    let bytes = bytes.get(..RING_BYTES as usize)?;
-    let frames = (tail..head).map(|position| bytes[(position % RING_BYTES) as usize]);
-    let mut records = Vec::new();
-    frames::collect(&frames.collect::<Vec<u8>>(), &mut records);
-    Some(Pending {
-        number,
-        length,
-        records,
-    })
 }

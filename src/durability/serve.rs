@@ -8,7 +8,6 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::Mode;
-use super::disk;
 use super::health::Recovery;
 use super::horizon::Promise;
 use super::keeper::{AHEAD_US, Keeper};
@@ -115,7 +114,7 @@ impl Keeper {
     }
 
     /// Writes a horizon if one is wanted.
-    fn promise(&self) -> io::Result<()> {
+    pub(super) fn promise(&self) -> io::Result<()> {
         let marks = &self.marks;
         let wanted_us = marks.wanted_us.load(Ordering::SeqCst);
         let is_wanted = wanted_us > marks.renew_us.load(Ordering::SeqCst);
@@ -123,28 +122,21 @@ impl Keeper {
             return Ok(());
         }
         let until_us = wanted_us + AHEAD_US;
-        self.write_horizon(until_us)?;
+        self.write_horizon(until_us, None)?;
         self.note_promise(until_us);
         Ok(())
     }
 
-    /// Writes and syncs the horizon.
-    pub(super) fn write_horizon(&self, until_us: u64) -> io::Result<()> {
-        let (journal, journal_bytes) = {
-            let mut journal = self.journal.lock();
-            (
-                journal.writer.name().to_string_lossy().into_owned(),
-                journal.writer.fixed_length(),
-            )
-        };
-        let now = self.clock.now();
+    /// Writes and syncs the horizon. `ended_bytes` is how long the increment is that has ended in
+    /// peace; until then its end counts as lost.
+    pub(super) fn write_horizon(&self, until_us: u64, ended_bytes: Option<u64>) -> io::Result<()> {
+        let journal = self.journal.lock().writer.name().to_owned();
         let promise = Promise {
             boot_id: self.boot_id.to_string(),
             until_us,
-            written_us: now.micros(),
-            journal,
-            // Who ends while it waits must wait again.
-            journal_bytes: self.loading_ms(now).is_none().then_some(journal_bytes),
+            written_us: self.clock.now().micros(),
+            journal: journal.to_string_lossy().into_owned(),
+            journal_bytes: ended_bytes,
         };
         self.horizon.lock().write(&promise)?;
         self.marks.horizon_syncs.fetch_add(1, Ordering::Relaxed);
@@ -166,6 +158,12 @@ impl Keeper {
             let text = "something has failed, and the journal is not rewritten yet";
             return Err(io::Error::other(text));
         }
+        if !self.marks.are_old_files_synced.load(Ordering::SeqCst) {
+            self.sync_everything()?;
+            self.marks
+                .are_old_files_synced
+                .store(true, Ordering::SeqCst);
+        }
         backlog.sync()?;
         self.marks.synced.store(backlog.head, Ordering::SeqCst);
         self.marks.journal_syncs.fetch_add(1, Ordering::Relaxed);
@@ -183,6 +181,9 @@ impl Keeper {
 
     /// Ends in peace: everything is on the disk, and says so.
     ///
+    /// A kill between any two steps leaves a ring that knows all, until the horizon knows it too. A
+    /// crash of the machine before that finds a horizon for which the journal's end is lost.
+    ///
     /// # Errors
     /// The disk does not take it, or there is doubt about what it has taken before. The files do not
     /// say that they are whole then.
@@ -190,17 +191,20 @@ impl Keeper {
         if !self.storage.health.is_sound() {
             return Err(io::Error::other(self.storage.health.reason()));
         }
-        let mut journal = self.journal.lock();
-        journal.writer.finish()?;
-        self.sync_everything()?;
-        journal.close(&self.clock)?;
-        drop(journal);
-        if self.marks.loading_until_us.load(Ordering::SeqCst) > 0 {
-            // The horizon may still say that the journal has lost its end.
-            let until_us = self.marks.promised_us.load(Ordering::SeqCst);
-            self.write_horizon(until_us)?;
+        let length = {
+            let mut journal = self.journal.lock();
+            journal.writer.finish()?;
+            self.sync_everything()?;
+            journal.close(&self.clock)?;
+            journal.writer.length()
+        };
+        let until_us = self.marks.promised_us.load(Ordering::SeqCst);
+        // Who ends while it waits must wait again.
+        let is_waiting = self.loading_ms(self.clock.now()).is_some();
+        self.write_horizon(until_us, (!is_waiting).then_some(length))?;
+        if !is_waiting {
+            self.journal.lock().writer.retire();
         }
-        // It is empty.
-        disk::remove_file(self.directory.join(super::ring::NAME))
+        Ok(())
     }
 }

@@ -5,6 +5,7 @@
 //! reading, and what a start does before it has anything to write.
 
 use std::io::{self, ErrorKind};
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -132,6 +133,16 @@ impl StoredFile {
 
     pub(super) fn write_all_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
         self.attempt(Step::Write, || self.file.write_all_at(bytes, offset))
+    }
+
+    /// How long the file is.
+    pub(super) fn length(&self) -> io::Result<u64> {
+        Ok(self.file.metadata()?.len())
+    }
+
+    /// What is mapped to have the file in memory, see [`disk::mappable`].
+    pub(super) fn mappable(&self) -> io::Result<impl AsFd + Copy> {
+        disk::mappable(&self.file)
     }
 
     /// Cuts the file, or lets it grow by zeros.

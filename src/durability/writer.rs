@@ -5,14 +5,14 @@
 
 use std::ffi::OsStr;
 use std::io;
-use std::path::Path;
 use std::sync::Arc;
 
 use super::frames::{self, HEAD_BYTES, Set};
 use super::increment::{Increment, RESERVE_BYTES, Shortage};
+use super::layout::RING_BYTES;
 use super::recent::Recent;
 use super::record::{Encoder, bound_of_set, encode_behind};
-use super::ring::{RING_BYTES, Ring};
+use super::ring::Ring;
 use super::storage::StoredFile;
 
 /// After so many bytes the keeper's thread is asked to take out of the ring what is older than these.
@@ -26,6 +26,8 @@ pub(super) struct Writer {
     length: u64,
     /// The position in the ring behind the last record.
     head: u64,
+    /// What the heads of records are under.
+    salt: u32,
     /// Up to here there is room in the ring.
     limit: u64,
     /// Records before this position cannot be erased any more.
@@ -38,24 +40,21 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    /// Goes on behind what the increment has.
-    ///
-    /// # Errors
-    /// The disk has no space for a ring.
-    pub(super) fn new(directory: &Path, increment: Increment, boot_id: &str) -> io::Result<Writer> {
-        let length = increment.length;
-        let ring = Ring::create(directory, boot_id, increment.number, length)?;
-        Ok(Writer {
+    /// Goes on in a ring with records up to `head`, behind `length` bytes of which the increment has
+    /// all that are not in the ring.
+    pub(super) fn new(ring: Ring, head: u64, increment: Increment, length: u64) -> Writer {
+        Writer {
+            salt: ring.salt(),
+            limit: ring.tail() + RING_BYTES,
             ring: Arc::new(ring),
             increment,
             length,
-            head: 0,
-            limit: RING_BYTES,
-            fixed: 0,
+            head,
+            fixed: head,
             recent: Arc::new(Recent::new()),
-            attention_at: ATTENTION_BYTES,
-            asked_at: [0; 2],
-        })
+            attention_at: head + ATTENTION_BYTES,
+            asked_at: [head; 2],
+        }
     }
 
     /// The name of the file in its directory.
@@ -66,12 +65,6 @@ impl Writer {
     /// Bytes of records in the present file, with those that are in the ring.
     #[inline]
     pub(super) fn length(&self) -> u64 {
-        self.length
-    }
-
-    /// The same, and from now on the file will have no less.
-    pub(super) fn fixed_length(&mut self) -> u64 {
-        self.fix(self.head);
         self.length
     }
 
@@ -98,6 +91,11 @@ impl Writer {
             file: Arc::clone(&self.increment.file),
             head,
         }
+    }
+
+    /// Nobody goes on with what is in the ring.
+    pub(super) fn retire(&self) {
+        self.ring.retire();
     }
 
     /// No record that is there now is erased.
@@ -142,7 +140,7 @@ impl Writer {
         self.increment.note_allocated(file, allocated);
     }
 
-    /// Goes on in another file; gives back the old one, which has all before, and its length. A base
+    /// Goes on in another file, which is empty; gives back the old one, which has all before, and its length. A base
     /// is about to be written that may have any key, so until [`Writer::end_rewrite`] none that goes
     /// does so without a record.
     ///
@@ -150,11 +148,10 @@ impl Writer {
     /// The old file does not take what the ring has.
     pub(super) fn move_to(&mut self, increment: Increment) -> io::Result<(Arc<StoredFile>, u64)> {
         self.backlog().drain()?;
-        let length = std::mem::replace(&mut self.length, increment.length);
+        let length = std::mem::replace(&mut self.length, 0);
         let old = std::mem::replace(&mut self.increment, increment);
         self.fixed = u64::MAX;
-        self.ring
-            .go_on_in(self.increment.number, self.length, self.head);
+        self.ring.go_on_in(self.increment.number, 0);
         Ok((old.file, length))
     }
 
@@ -260,8 +257,8 @@ impl Writer {
     /// What was written into the room has this length and kind.
     #[inline]
     fn end_record(&mut self, length: usize, kind: frames::Kind) {
-        let head = self.ring.room(self.head, HEAD_BYTES);
-        head.copy_from_slice(&frames::head(length, kind));
+        let head = frames::head(length, kind, self.head, self.salt);
+        self.ring.end_record(self.head, head);
         self.head += (HEAD_BYTES + length) as u64;
         self.ring.publish(self.head);
     }
@@ -286,19 +283,22 @@ impl Writer {
     ) -> io::Result<()> {
         let mut records = Vec::new();
         encode_behind(&mut records, bound, encode);
-        let file = &self.increment.file;
+        let (file, number) = (&self.increment.file, self.increment.number);
+        // A start must know that what stands behind the increment's length is a piece of it.
+        let end = self.length + records.len() as u64;
+        self.ring.write_past(end);
         if let Err(error) = file.write_all_at(&records, self.length) {
             // What is half written would stand between the records before and those that come.
             file.set_len(self.length)?;
+            self.ring.go_on_in(number, self.length);
             self.increment.allocated = self.length;
             return Err(error);
         }
-        self.length += records.len() as u64;
+        self.length = end;
+        self.ring.go_on_in(number, end);
         // Whoever waits for a sync sees that there is something new.
-        self.head += records.len() as u64;
-        self.ring
-            .go_on_in(self.increment.number, self.length, self.head);
         self.limit = self.head + RING_BYTES;
+        self.end_record(0, frames::Kind::Requests);
         Ok(())
     }
 }

@@ -20,7 +20,7 @@ use crate::error::JournalError;
 pub fn run(options: &CheckJournalOptions) -> Result<(), CliError> {
     let mut target = Target::of(&options.path)?;
     let _lock = lock(&target, options.repair)?;
-    let left = target.left()?;
+    let left = target.left();
     if let Some(left) = &left {
         tell(&announce_left(left, options.repair));
         if options.repair == Repair::Cut {
@@ -114,11 +114,25 @@ fn describe(file: &Checked) -> String {
 
 fn announce_left(left: &Left, repair: Repair) -> String {
     let (path, bytes) = (left.path.display(), left.records.len());
-    let what = match repair {
-        Repair::Report => "a server takes them from there, Redis only when --fix has put them here",
-        Repair::Cut => "put here",
+    let (in_ring, behind) = match repair {
+        Repair::Report => (
+            "a server takes them from there, Redis only when --fix has put them here",
+            "a server leaves them out",
+        ),
+        Repair::Cut => ("put here", "cut"),
     };
-    format!("{path}: {bytes} bytes of a killed server are still in its ring; {what}\n")
+    let mut text = String::new();
+    if bytes > 0 {
+        text +=
+            &format!("{path}: {bytes} bytes of a killed server are still in its ring; {in_ring}\n");
+    }
+    // What was on its way from the ring to the file is in both.
+    if left.written_behind > bytes as u64 {
+        let (bytes, offset) = (left.written_behind, left.offset);
+        text +=
+            &format!("{path}: {bytes} bytes behind offset {offset} were not finished; {behind}\n");
+    }
+    text
 }
 
 fn announce(plan: &Plan) -> String {

@@ -92,7 +92,7 @@ fn log_loaded(keys: u64) {
 fn log_wait(wait_s: u64) {
     if wait_s > 0 {
         tracing::warn!(
-            "the machine has crashed: locks that were granted before may live for another \
+            "the end of the journal is lost: locks that were granted before may live for another \
              {wait_s} s, until then data commands are answered LOADING"
         );
     }

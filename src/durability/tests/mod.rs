@@ -2,5 +2,6 @@
 
 mod deadlines;
 mod failures;
+mod kills;
 mod place;
 mod world;

@@ -5,12 +5,13 @@
 
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::durability::storage::Step;
+use crate::durability::ring;
+use crate::durability::storage::{Faults, Step};
 use crate::durability::{Keeper, Store};
 use crate::keyspace::{Change, Event, Expiry, Keyspace, Observer};
 use crate::sync::Mutex;
@@ -46,12 +47,13 @@ impl Place {
         self.directory.path().join("appendonlydir").join(name)
     }
 
-    /// The content of all files, one after the other in the order of their names.
+    /// The content of all files but the ring, one after the other in the order of their names.
     pub(super) fn text(&self) -> String {
         let entries = fs::read_dir(self.file("")).expect("a directory");
         let mut paths: Vec<_> = entries
             .map(|entry| entry.expect("an entry").path())
             .collect();
+        paths.retain(|path| !path.ends_with(ring::NAME));
         paths.sort();
         let files = paths.iter().map(|path| fs::read(path).expect("a file"));
         let bytes: Vec<u8> = files.flatten().collect();
@@ -59,17 +61,34 @@ impl Place {
     }
 
     pub(super) fn start(&self) -> Running {
+        self.try_start(|_, _| Ok(()))
+    }
+
+    /// Starts a server of which `faults` decides whether a step of its start fails.
+    pub(super) fn try_start(
+        &self,
+        faults: impl FnMut(Step, &str) -> io::Result<()> + Send + 'static,
+    ) -> Running {
         let words = ["--durability", self.mode, "--dir"].map(Into::into);
         let words = [&words[..], &[self.directory.path().into()]].concat();
         let loaded = Config::load(&words, &mut io::empty()).expect("good settings");
         let keyspace = Keyspace::new(2, Box::new(Deaf));
         let clock = Arc::new(Clock::manual());
         let store = Store::open(&loaded.config.settings.durability).expect("a directory");
+        *store.storage.faults.lock() = Some(on_names(faults));
         let files = store.load(&keyspace, &clock, &mut |_, _| Ok(()));
         let keeper = files.expect("good files").start(clock).expect("a journal");
+        *keeper.storage.faults.lock() = None;
         keyspace.record_to(Box::new(Arc::clone(&keeper)));
         Running { keyspace, keeper }
     }
+}
+
+fn on_names(mut faults: impl FnMut(Step, &str) -> io::Result<()> + Send + 'static) -> Faults {
+    Box::new(move |step, path| {
+        let name = path.file_name().unwrap_or_default();
+        faults(step, &name.to_string_lossy())
+    })
 }
 
 impl Running {
@@ -93,6 +112,11 @@ impl Running {
         self.keyspace.key(0, key.as_bytes(), now).value().is_some()
     }
 
+    /// For how long nothing is granted.
+    pub(super) fn loading_ms(&self) -> Option<u64> {
+        self.keeper.loading_ms(self.keeper.clock.now())
+    }
+
     /// Rewrites the journal; tells whether it has succeeded.
     pub(super) fn rewrite(&self) -> bool {
         let before = self.keeper.rewrite_state().rewrites;
@@ -102,15 +126,8 @@ impl Running {
     }
 
     /// Has `faults` decide from now on whether a step on the file of a name fails.
-    pub(super) fn fail(
-        &self,
-        mut faults: impl FnMut(Step, &str) -> io::Result<()> + Send + 'static,
-    ) {
-        let faults = move |step, path: &Path| {
-            let name = path.file_name().unwrap_or_default();
-            faults(step, &name.to_string_lossy())
-        };
-        *self.keeper.storage.faults.lock() = Some(Box::new(faults));
+    pub(super) fn fail(&self, faults: impl FnMut(Step, &str) -> io::Result<()> + Send + 'static) {
+        *self.keeper.storage.faults.lock() = Some(on_names(faults));
     }
 
     /// Lets nothing fail any more.

@@ -267,7 +267,7 @@ fn guard_max_bounds_the_wait() {
     assert_eq!(client.ask("SET long token NX PX 86400000"), "+OK");
     assert_eq!(client.ask("SET endless token NX"), "+OK");
     let copy = place.copy();
-    copy.lose_machine_to_promise();
+    copy.lose_machine(FIRST, 0);
     let server = copy.start("guard", &[("guard-max", "60")]);
     assert_grants_nothing(&mut connect(&server));
     server.advance(Duration::from_millis(60_000 + AHEAD_MS));

@@ -79,6 +79,7 @@ fn a_damaged_horizon_beside_a_journal_that_is_lost_is_waited_for() {
         // The space was allocated, and no page of it had come to the disk.
         let length = fs::metadata(place.file(FIRST)).expect("a journal").len();
         fs::write(place.file(FIRST), vec![0; length as usize]).expect("a file");
+        place.change_boot();
         let server = place.start("guard", &[]);
         assert!(is_loading(&mut connect(&server)));
     }
@@ -110,7 +111,7 @@ fn a_half_written_promise_leaves_the_one_before() {
     bytes[other..other + 40].copy_from_slice(&[b'7'; 40]);
     fs::write(place.file(HORIZON), bytes).expect("a file");
     assert_eq!(place.promised("until"), promised);
-    place.lose_machine_to_promise();
+    place.lose_machine(FIRST, 0);
     let server = place.start("guard", &[]);
     let mut client = connect(&server);
     assert!(is_loading(&mut client));
@@ -124,7 +125,7 @@ fn the_log_says_what_is_waited_for_and_why() {
     let length = records(&place.file(FIRST)).len();
     place.lose_machine(FIRST, length as u64);
     let running = run(&place);
-    let line = told(&running, "crashed");
+    let line = told(&running, "is lost");
     assert!(
         line.contains("locks that were granted before may live for another 40 s")
             && line.contains("answered LOADING"),

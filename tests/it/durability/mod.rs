@@ -19,6 +19,7 @@ mod lost;
 mod redis;
 mod released;
 mod rewrite;
+mod ring;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -30,7 +31,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use crate::support::client::Connection;
 use crate::support::frame::Frame;
-use crate::support::program::{Directory, text};
+use crate::support::program::{Directory, run, text};
 use crate::support::service::connect;
 
 /// All that keep something.
@@ -90,18 +91,13 @@ impl Place {
         copy
     }
 
-    /// The same, with all of the journal in its file: the ring has its number and its length, and
-    /// between tail and head, each behind its own length, the records that the file does not have.
+    /// The same, with all of the journal in its file, and none of it in the ring.
     fn settled_copy(&self) -> Place {
         let copy = self.copy();
-        let ring = fs::read(copy.file(RING)).expect("a ring");
-        let word = |index: usize| {
-            let bytes = ring[index * 8..index * 8 + 8].try_into();
-            u64::from_le_bytes(bytes.expect("a word"))
-        };
-        let place = if word(2) % 2 == 0 { 16 } else { 19 };
-        let name = format!("appendonly.aof.{}.incr.aof", word(place));
-        let (at, tail, head) = (word(place + 1) as usize, word(place + 2), word(8));
+        let mut ring = fs::read(copy.file(RING)).expect("a ring");
+        let [number, length, tail, reach] = ring_place(&ring);
+        let name = format!("appendonly.aof.{number}.incr.aof");
+        let (at, head) = (length as usize, ring_word(&ring, 8));
         let bytes = &ring[RING_HEADER_BYTES..];
         let frames: Vec<u8> = (tail..head)
             .map(|position| bytes[position as usize % bytes.len()])
@@ -111,8 +107,25 @@ impl Place {
         journal.resize(journal.len().max(at + left.len()), 0);
         journal[at..at + left.len()].copy_from_slice(&left);
         fs::write(copy.file(&name), journal).expect("a file can be written");
-        fs::remove_file(copy.file(RING)).expect("a ring");
+        let length = length + left.len() as u64;
+        put_ring_place(&mut ring, [number, length, head, reach.max(length)]);
+        fs::write(copy.file(RING), ring).expect("a ring");
         copy
+    }
+
+    /// Lets a ring that is empty say that the journal ends in an increment at this length, and that
+    /// its server was about to write up to `reach`.
+    fn end_journal_at(&self, number: u64, length: u64, reach: u64) {
+        let mut ring = fs::read(self.file(RING)).expect("a ring");
+        let [.., tail, _] = ring_place(&ring);
+        assert_eq!(tail, ring_word(&ring, 8), "it is empty");
+        put_ring_place(&mut ring, [number, length, tail, reach]);
+        fs::write(self.file(RING), ring).expect("a ring");
+    }
+
+    /// Whether a ring says something, and was not given up by a server that has ended in peace.
+    fn has_ring(&self) -> bool {
+        fs::read(self.file(RING)).is_ok_and(|ring| ring_word(&ring, 0) != 0)
     }
 
     /// A server in this process, on a clock that stands still.
@@ -136,6 +149,14 @@ impl Place {
         ["--dir", self.dir(), "--durability", durability]
     }
 
+    /// What `check-journal` with these options says of a directory that a server can use.
+    fn check(&self, words: &[&str]) -> String {
+        let directory = self.file("");
+        let output = run(&[&["check-journal"], words, &[text(&directory)]].concat());
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        String::from_utf8(output.stdout).expect("text")
+    }
+
     /// Lets the files look as if they were written before the machine started.
     fn change_boot(&self) {
         let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").expect("Linux tells");
@@ -149,7 +170,9 @@ impl Place {
                 bytes[at + 5..at + wanted.len()].copy_from_slice(OTHER_BOOT.as_bytes());
             }
             if name == RING {
+                let place = ring_place(&bytes);
                 bytes[8..16].copy_from_slice(&xxh3_64(OTHER_BOOT.as_bytes()).to_le_bytes());
+                put_ring_place(&mut bytes, place);
             }
             if name == HORIZON {
                 bytes.chunks_mut(SLOT_BYTES).for_each(sign);
@@ -166,8 +189,8 @@ impl Place {
         value_of(&newest.expect("a slot"), field)
     }
 
-    /// The machine has crashed: of the journal is there what a sync has brought to the disk, or
-    /// what was written when the horizon was, and it has started anew.
+    /// The machine has crashed: of the journal is there what has come to the disk, and it has started
+    /// anew.
     fn lose_machine(&self, journal: &str, length: u64) {
         let file = fs::OpenOptions::new()
             .write(true)
@@ -176,11 +199,43 @@ impl Place {
         file.set_len(length).expect("it can be cut");
         self.change_boot();
     }
+}
 
-    /// The same, with all of the increment gone that was not there when the horizon was written.
-    fn lose_machine_to_promise(&self) {
-        let length = self.promised("length").parse().expect("a number");
-        self.lose_machine(&self.promised("journal"), length);
+/// A word of a ring's header.
+fn ring_word(ring: &[u8], index: usize) -> u64 {
+    let bytes = ring[index * 8..index * 8 + 8].try_into();
+    u64::from_le_bytes(bytes.expect("a word"))
+}
+
+/// Where the first of a place's words stands that is in force.
+fn ring_place_at(ring: &[u8]) -> usize {
+    if ring_word(ring, 2).is_multiple_of(2) {
+        16
+    } else {
+        24
+    }
+}
+
+/// The number and the length of the increment that a ring belongs to, its tail, and how far the
+/// increment may have been written.
+fn ring_place(ring: &[u8]) -> [u64; 4] {
+    let at = ring_place_at(ring);
+    [0, 1, 2, 3].map(|index| ring_word(ring, at + index))
+}
+
+/// Writes the place that is in force, with its checksum over the magic number, the boot, the salt,
+/// the end of a wait, the turn and itself.
+fn put_ring_place(ring: &mut [u8], place: [u64; 4]) {
+    let at = ring_place_at(ring);
+    let fixed = [0, 1, 3, 4, 2].map(|index| ring_word(ring, index));
+    let all: Vec<u8> = fixed
+        .iter()
+        .chain(&place)
+        .flat_map(|word| word.to_le_bytes())
+        .collect();
+    for (index, word) in place.into_iter().chain([xxh3_64(&all)]).enumerate() {
+        let start = (at + index) * 8;
+        ring[start..start + 8].copy_from_slice(&word.to_le_bytes());
     }
 }
 
@@ -188,12 +243,12 @@ impl Place {
 /// its database and the length of the key in front of it. What is erased is left out.
 fn records_in(mut frames: &[u8]) -> Vec<u8> {
     let mut records = Vec::new();
-    while let [a, b, c, kind, rest @ ..] = frames {
+    while let [a, b, c, kind, _, _, _, _, rest @ ..] = frames {
         let length = u32::from_le_bytes([*a, *b, *c, 0]) as usize;
         let (record, rest) = rest.split_at(length);
         match kind {
-            0 => records.extend_from_slice(record),
-            1 => {
+            0x0f => records.extend_from_slice(record),
+            0x33 => {
                 let deadline_ms = i64::from_le_bytes(record[..8].try_into().expect("8 bytes"));
                 let key_length = u32::from_le_bytes(record[12..16].try_into().expect("4 bytes"));
                 let (key, value) = record[16..].split_at(key_length as usize);
@@ -207,7 +262,7 @@ fn records_in(mut frames: &[u8]) -> Vec<u8> {
                     .map(|word| Frame::Blob(b'$', word.to_vec()));
                 records.extend(Frame::Aggregate(b'*', words.collect()).encode());
             }
-            _ => assert_eq!(*kind, 2),
+            _ => assert_eq!(*kind, 0x55),
         }
         frames = rest;
     }

@@ -49,6 +49,8 @@ fn split(place: &Place, half: usize, manifest: &str) {
     fs::write(place.file(FIRST), first).expect("a file");
     fs::write(place.file(SECOND), &bytes[half..]).expect("a file");
     fs::write(place.file(MANIFEST), manifest).expect("a file");
+    let length = (bytes.len() - half) as u64;
+    place.end_journal_at(2, length, length);
 }
 
 #[test]

@@ -161,16 +161,15 @@ pub(super) const ARROWS: &[(&str, &[&str])] = &[
     (
         "durability",
         &[
-            "clock", "config", "error", "keyspace", "receipt", "sim", "sync", "words",
+            "clock", "config", "error", "keyspace", "receipt", "sync", "words",
         ],
     ),
     // The ground floor.
-    ("keyspace", &["clock", "sim", "sync"]),
+    ("keyspace", &["clock", "sync"]),
     ("config", &["error", "glob", "words"]),
     ("error", &["resp::reply"]),
     ("resp", &["error", "words"]),
-    // The simulation takes the place of the system, in tests alone.
-    ("clock", &["sim"]),
+    ("clock", &[]),
     ("descriptors", &[]),
     ("fault", &["clock"]),
     ("gate", &["sync"]),
@@ -181,7 +180,7 @@ pub(super) const ARROWS: &[(&str, &[&str])] = &[
     ("pause", &["clock"]),
     ("receipt", &[]),
     ("slowlog", &[]),
-    ("sync", &["sim"]),
+    ("sync", &[]),
     ("contention", &["client", "clock"]),
     ("watch", &["client"]),
     ("words", &[]),
