@@ -142,6 +142,10 @@ impl WallOffset {
 /// Names this boot of the machine; `None` where the system does not tell, and boots cannot be told
 /// apart.
 pub fn boot_id() -> Option<String> {
+    #[cfg(test)]
+    if let Some(boot_id) = crate::sim::machine::boot_id() {
+        return Some(boot_id);
+    }
     let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
     Some(id.trim().to_owned())
 }
@@ -301,6 +305,8 @@ impl Stopwatch {
     /// The same in nanoseconds.
     #[inline]
     pub fn elapsed_ns(self) -> u64 {
+        #[cfg(test)]
+        crate::sim::machine::take_time();
         system_boot_ns().saturating_sub(self.start_ns)
     }
 }
@@ -330,6 +336,10 @@ fn system_boot_us() -> u64 {
 }
 
 fn system_boot_ns() -> u64 {
+    #[cfg(test)]
+    if let Some(boot_ns) = crate::sim::machine::boot_ns() {
+        return boot_ns;
+    }
     #[cfg(any(target_os = "linux", target_os = "android"))]
     let clock = rustix::time::ClockId::Boottime;
     #[cfg(not(any(target_os = "linux", target_os = "android")))]
@@ -343,6 +353,10 @@ fn system_boot_ns() -> u64 {
     reason = "this module is where clocks are read"
 )]
 fn system_unix_us() -> i64 {
+    #[cfg(test)]
+    if let Some(unix_us) = crate::sim::machine::unix_us() {
+        return unix_us;
+    }
     let now = SystemTime::now();
     match now.duration_since(UNIX_EPOCH) {
         Ok(since) => i64::try_from(since.as_micros()).unwrap_or(i64::MAX),

@@ -80,6 +80,8 @@ pub struct Instance {
     pub reserved_descriptors: OnceLock<u64>,
     /// The port it listens on, 0 for none: known once it does.
     pub tcp_port: AtomicU32,
+    /// How many TCP sockets it listens on.
+    pub tcp_sockets: AtomicU32,
     start: RwLock<Start>,
     notifications: Arc<Notifications>,
     next_client_id: AtomicU64,
@@ -146,6 +148,7 @@ impl Instance {
             faults: Faults::default(),
             reserved_descriptors: OnceLock::new(),
             tcp_port: AtomicU32::new(0),
+            tcp_sockets: AtomicU32::new(0),
             keeper: OnceLock::new(),
             dump: OnceLock::new(),
             next_client_id: AtomicU64::new(1),

@@ -97,6 +97,8 @@ pub mod resp;
 pub mod script;
 pub mod server;
 pub mod session;
+#[cfg(test)]
+mod sim;
 pub mod slowlog;
 pub mod stats;
 pub mod sync;

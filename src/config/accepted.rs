@@ -13,37 +13,40 @@ use super::value::Kind::{
 use super::value::{ACCESS, COUNT, LONG_COUNT, MEMORY, MEMORY_ANY, PORT};
 
 const AOF: Support = Inert("the append-only file is written in our own way");
-const SNAPSHOT_OFF: Support =
+pub(super) const SNAPSHOT_OFF: Support =
     NotHonoured("no snapshots are taken, `durability` says what a restart keeps");
-const SNAPSHOTS: Support = Inert("there are no snapshots");
-const REPLICA: Support =
+pub(super) const SNAPSHOTS: Support = Inert("there are no snapshots");
+pub(super) const REPLICA: Support =
     Refused("Quintlock does not replicate, and a second primary would grant every lock again");
 const NO_REPLICAS: Support = NotHonoured("there are no replicas to wait for");
-const REPLICATION: Support = Inert("there is no replication");
-const NO_CLUSTER: Support = NotHonoured("Quintlock is no Redis Cluster, it has no slots");
-const CLUSTER: Support = Inert("there is no Redis Cluster");
+pub(super) const REPLICATION: Support = Inert("there is no replication");
+pub(super) const NO_CLUSTER: Support =
+    NotHonoured("Quintlock is no Redis Cluster, it has no slots");
+pub(super) const CLUSTER: Support = Inert("there is no Redis Cluster");
 const NO_TLS: Support = Refused("Quintlock does not speak TLS, put a TLS proxy in front of it");
-const TLS: Support = Inert("there is no TLS");
+pub(super) const TLS: Support = Inert("there is no TLS");
 const ACL: Support =
     Refused("access control lists are not supported, and without them everyone would have access");
 const ACL_LOG: Support = Inert("there are no access control lists");
 const GUARDED: Support = NotHonoured("protected settings cannot be changed while the server runs");
-const MODULES: Support = Inert("there are no modules");
+pub(super) const MODULES: Support = Inert("there are no modules");
 const NO_CLIENT_LIMIT: Support = NotHonoured("each client has its limits, all together have none");
 const NO_EVICTION: Support =
     NotHonoured("a lock is never evicted, beyond `maxmemory` new ones are refused");
-const EVICTION: Support = Inert("no key is ever evicted");
-const LAZY: Support = Inert("a deleted value is freed at once");
-const ALLOCATOR: Support = Inert("memory is not defragmented");
+pub(super) const EVICTION: Support = Inert("no key is ever evicted");
+pub(super) const LAZY: Support = Inert("a deleted value is freed at once");
+pub(super) const ALLOCATOR: Support = Inert("memory is not defragmented");
 const ENCODING: Support = Inert("values have one encoding");
 const BACKGROUND_WORK: Support = Inert("there is no periodic work, timers fire when they are due");
 const NO_SYSLOG: Support = NotHonoured("the log goes to `logfile` or standard output");
 const SYSLOG: Support = Inert("nothing is sent to syslog");
-const NO_SYSTEM: Support = NotHonoured("the operating system's own choice is left as it is");
+pub(super) const NO_SYSTEM: Support =
+    NotHonoured("the operating system's own choice is left as it is");
 const SYSTEM: Support = Inert("the operating system's own choice is left as it is");
-const PROCESS: Support = Inert("what is served does not depend on it");
+pub(super) const PROCESS: Support = Inert("what is served does not depend on it");
 const NO_WATCHDOG: Support = NotHonoured("there is no watchdog");
-const OLD_LUA: Support = NotHonoured("the removed parts of the Lua interface stay removed");
+pub(super) const OLD_LUA: Support =
+    NotHonoured("the removed parts of the Lua interface stay removed");
 
 const MEMORY_SOME: Kind = Kind::Memory {
     min: 1,
@@ -116,10 +119,10 @@ pub(super) const ACCEPTED: &[Setting] = &[
     Setting::new("aof-rewrite-incremental-fsync", Switch, "yes", AtRuntime, AOF),
     Setting::new("aof-timestamp-enabled", Switch, "no", AtRuntime, AOF),
     Setting::new("aof-use-rdb-preamble", Switch, "yes", AtRuntime, AOF),
-    Setting::new("aof_rewrite_cpulist", Text, "", AtStart, AOF),
+    Setting::new("aof_rewrite_cpulist", Text, "", AtStart, AOF).renamed("aof-rewrite-cpulist"),
     Setting::new("no-appendfsync-on-rewrite", Switch, "no", AtRuntime, AOF),
     Setting::new("save", SavePoints, "", AtRuntime, SNAPSHOT_OFF),
-    Setting::new("bgsave_cpulist", Text, "", AtStart, SNAPSHOTS),
+    Setting::new("bgsave_cpulist", Text, "", AtStart, SNAPSHOTS).renamed("bgsave-cpulist"),
     Setting::new("key-load-delay", Integer { min: i32::MIN as i64, max: i32::MAX as i64 }, "0", AtRuntime, SNAPSHOTS).by_name(),
     Setting::new("loading-process-events-interval-bytes", Integer { min: 1024, max: i32::MAX as i64 }, "2097152", AtRuntime, SNAPSHOTS).by_name(),
     Setting::new("rdb-del-sync-files", Switch, "no", AtRuntime, SNAPSHOTS),
@@ -136,8 +139,8 @@ pub(super) const ACCEPTED: &[Setting] = &[
     Setting::new("replicaof", Primary, "", AtStart, REPLICA).alias("slaveof"),
     Setting::new("min-replicas-to-write", COUNT, "0", AtRuntime, NO_REPLICAS).alias("min-slaves-to-write"),
     Setting::new("bind-source-addr", Text, "", AtRuntime, REPLICATION),
-    Setting::new("masterauth", Text, "", AtRuntime, REPLICATION),
-    Setting::new("masteruser", Text, "", AtRuntime, REPLICATION),
+    Setting::new("masterauth", Text, "", AtRuntime, REPLICATION).renamed("primaryauth"),
+    Setting::new("masteruser", Text, "", AtRuntime, REPLICATION).renamed("primaryuser"),
     Setting::new("min-replicas-max-lag", COUNT, "10", AtRuntime, REPLICATION).alias("min-slaves-max-lag"),
     Setting::new("propagation-error-behavior", Choice(&["ignore", "panic", "panic-on-replicas"]), "ignore", AtRuntime, REPLICATION),
     Setting::new("repl-backlog-size", MEMORY_SOME, "1048576", AtRuntime, REPLICATION).moved_into(16_384, i64::MAX),
@@ -234,7 +237,7 @@ pub(super) const ACCEPTED: &[Setting] = &[
     Setting::new("zset-max-listpack-value", MEMORY, "64", AtRuntime, ENCODING).alias("zset-max-ziplist-value"),
     Setting::new("active-expire-effort", Integer { min: 1, max: 10 }, "1", AtRuntime, BACKGROUND_WORK),
     Setting::new("activerehashing", Switch, "yes", AtRuntime, BACKGROUND_WORK),
-    Setting::new("bio_cpulist", Text, "", AtStart, BACKGROUND_WORK),
+    Setting::new("bio_cpulist", Text, "", AtStart, BACKGROUND_WORK).renamed("bio-cpulist"),
     Setting::new("dynamic-hz", Switch, "yes", AtRuntime, BACKGROUND_WORK),
     Setting::new("hz", COUNT, "10", AtRuntime, BACKGROUND_WORK).moved_into(1, 500),
     Setting::new("io-threads-do-reads", Switch, "no", AtStart, BACKGROUND_WORK),
@@ -243,7 +246,7 @@ pub(super) const ACCEPTED: &[Setting] = &[
     Setting::new("syslog-facility", FACILITY, "local0", AtStart, SYSLOG),
     Setting::new("syslog-ident", Text, "redis", AtStart, SYSLOG),
     Setting::new("oom-score-adj", Choice(&["no", "yes", "relative", "absolute"]), "no", AtRuntime, NO_SYSTEM),
-    Setting::new("server_cpulist", Text, "", AtStart, NO_SYSTEM),
+    Setting::new("server_cpulist", Text, "", AtStart, NO_SYSTEM).renamed("server-cpulist"),
     Setting::new("socket-mark-id", Integer { min: 0, max: u32::MAX as i64 }, "0", AtStart, NO_SYSTEM),
     Setting::new("oom-score-adj-values", OomScores, "0 200 800", AtRuntime, SYSTEM),
     Setting::new("always-show-logo", Switch, "no", AtStart, PROCESS),

@@ -9,6 +9,7 @@ mod accepted;
 mod arguments;
 mod durability;
 mod file;
+mod later;
 mod listen;
 mod load;
 mod notify;
@@ -25,7 +26,7 @@ mod value;
 
 use std::ffi::OsString;
 use std::io::Read;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use parking_lot::RwLock;
 
@@ -140,6 +141,11 @@ impl Config {
             // Several servers cannot keep their settings in one file.
             file: None,
         })
+    }
+
+    /// The file that the server was started with, by its whole path.
+    pub fn file(&self) -> Option<&Path> {
+        self.file.as_deref()
     }
 
     /// Notes the port that the system chose, so that CONFIG GET shows it.

@@ -1,9 +1,10 @@
 //! What a row of the settings table says, and how a row is found.
 //!
-//! The rows themselves are in [`table`](super::table) (what the server honours) and
-//! in `accepted` (what Redis has beside). Names are compared without case.
+//! The rows themselves are in [`table`](super::table) (what the server honours), in `accepted` (what
+//! Redis has beside) and in `later` (what came after Redis 7.2). Names are compared without case.
 
 use super::accepted::ACCEPTED;
+use super::later::LATER;
 use super::table::HONOURED;
 use super::value::{Kind, Value};
 
@@ -14,6 +15,8 @@ pub struct Setting {
     pub name: &'static str,
     /// A second name for the same value, such as the older one.
     pub alias: Option<&'static str>,
+    /// The name that a later server has for it: it is understood, and not listed.
+    pub later_name: Option<&'static str>,
     /// What it may hold.
     pub kind: Kind,
     /// What it holds unless it is given.
@@ -123,6 +126,7 @@ impl Setting {
         Setting {
             name,
             alias: None,
+            later_name: None,
             kind,
             default: Preset::Words(default),
             change,
@@ -145,6 +149,11 @@ impl Setting {
 
     pub(super) const fn alias(mut self, alias: &'static str) -> Setting {
         self.alias = Some(alias);
+        self
+    }
+
+    pub(super) const fn renamed(mut self, later_name: &'static str) -> Setting {
+        self.later_name = Some(later_name);
         self
     }
 
@@ -182,13 +191,14 @@ impl Setting {
 
 /// Every setting, in the order of the table.
 pub fn all() -> impl Iterator<Item = &'static Setting> {
-    HONOURED.iter().chain(ACCEPTED)
+    HONOURED.iter().chain(ACCEPTED).chain(LATER)
 }
 
 /// The setting with this name or alias, the name in the table's writing, and its slot.
 pub(super) fn find(name: &[u8]) -> Option<(Slot, &'static Setting, &'static str)> {
     all().enumerate().find_map(|(i, setting)| {
-        let mut names = [Some(setting.name), setting.alias].into_iter().flatten();
+        let names = [Some(setting.name), setting.alias, setting.later_name];
+        let mut names = names.into_iter().flatten();
         let written = names.find(|known| name.eq_ignore_ascii_case(known.as_bytes()))?;
         Some((Slot(i), setting, written))
     })
@@ -228,15 +238,25 @@ mod tests {
 
     fn names() -> impl Iterator<Item = (&'static str, &'static Setting)> {
         all().flat_map(|setting| {
-            [Some(setting.name), setting.alias]
+            [Some(setting.name), setting.alias, setting.later_name]
                 .into_iter()
                 .flatten()
                 .map(move |name| (name, setting))
         })
     }
 
+    /// Those that later servers have otherwise than this one.
+    const DIFFERENT_LATER: [(&str, &str); 2] = [
+        ("hide-user-data-from-log", "yes in Valkey"),
+        ("io-threads", "one worker for each core"),
+    ];
+
     fn recorded() -> BTreeMap<&'static str, &'static str> {
-        include_str!("../../tests/data/config-get-7.0.15.txt")
+        read(include_str!("../../tests/data/config-get-7.0.15.txt"))
+    }
+
+    fn read(recorded: &'static str) -> BTreeMap<&'static str, &'static str> {
+        recorded
             .lines()
             .filter(|line| !line.starts_with('#'))
             .map(|line| line.split_once('\t').unwrap())
@@ -250,7 +270,7 @@ mod tests {
             assert!(seen.insert(name), "{name} stands twice");
             assert!(
                 name.bytes()
-                    .all(|b| b.is_ascii_lowercase() || b"-_".contains(&b)),
+                    .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-_".contains(&b)),
                 "{name}"
             );
         }
@@ -265,6 +285,8 @@ mod tests {
             match recorded.get(name) {
                 Some(theirs) if is_different => assert_ne!(ours, theirs.as_bytes(), "{name}"),
                 Some(theirs) => assert_eq!(ours, theirs.as_bytes(), "{name}"),
+                None if setting.later_name == Some(name) => {}
+                None if setting.display == Display::ByName => {}
                 None => assert!(
                     LATER_OR_OURS.contains(&name) || NOT_RECORDED.contains(&name),
                     "{name}"
@@ -277,6 +299,30 @@ mod tests {
     fn every_setting_of_redis_is_known() {
         for name in recorded().keys() {
             assert!(find(name.as_bytes()).is_some(), "{name}");
+        }
+    }
+
+    #[test]
+    fn every_setting_of_later_servers_is_known_and_has_their_default() {
+        for recorded in [
+            read(include_str!("../../tests/data/config-get-8.2.3.txt")),
+            read(include_str!("../../tests/data/config-get-valkey-9.1.2.txt")),
+        ] {
+            for (name, value) in recorded {
+                let Some((_, setting, _)) = find(name.as_bytes()) else {
+                    panic!("{name} is not known");
+                };
+                if !DIFFERENT_LATER.iter().any(|(known, _)| *known == name) {
+                    assert_eq!(setting.default_value().print(), value.as_bytes(), "{name}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_came_after_redis_7_2_is_not_listed() {
+        for setting in LATER {
+            assert_eq!(setting.display, Display::ByName, "{}", setting.name);
         }
     }
 

@@ -322,14 +322,16 @@ pub(super) const HONOURED: &[Setting] = &[
         "10000",
         AtRuntime,
         Honoured("microseconds from which SLOWLOG keeps a command; -1 for never"),
-    ),
+    )
+    .renamed("commandlog-execution-slower-than"),
     Setting::new(
         "slowlog-max-len",
         LONG_COUNT,
         "128",
         AtRuntime,
         Honoured("how many slow commands SLOWLOG keeps"),
-    ),
+    )
+    .renamed("commandlog-slow-execution-max-len"),
     Setting::new(
         "supervised",
         Kind::Choice(&["upstart", "systemd", "auto", "no"]),

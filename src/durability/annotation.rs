@@ -5,10 +5,11 @@
 //! own `#TS:1234`, say nothing to it. A line that begins as ours and goes on otherwise is damage:
 //! who misreads the time of a start gives away locks.
 
+use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::Path;
 use std::str;
 
-use super::disk::{File, FileExt};
+use super::disk::File;
 use crate::clock::{BootTime, Clock, WallOffset};
 use crate::error::{ANNOTATION_BYTES_MAX, Damage};
 
@@ -86,7 +87,10 @@ impl<'a> Annotation<'a> {
 pub(super) fn is_end_mark_before(path: &Path, offset: u64) -> bool {
     let length = offset.min(ANNOTATION_BYTES_MAX as u64);
     let mut bytes = vec![0; length as usize];
-    let read = File::open(path).and_then(|file| file.read_exact_at(&mut bytes, offset - length));
+    let read = File::open(path).and_then(|mut file| {
+        file.seek(SeekFrom::Start(offset - length))?;
+        file.read_exact(&mut bytes)
+    });
     let line = bytes.strip_suffix(b"\r\n").and_then(|bytes| {
         let begin = bytes.iter().rposition(|byte| *byte == b'\n');
         bytes[begin.map_or(0, |at| at + 1)..].strip_prefix(b"#")

@@ -17,6 +17,7 @@ use std::sync::atomic::{AtomicU8, AtomicU64, Ordering, compiler_fence};
 
 use rustix::mm::{MapFlags, ProtFlags, mmap, mmap_anonymous, munmap};
 
+use super::disk;
 use super::frames::{self, HEAD_BYTES, KIND_AT, Kind, Set};
 use super::layout::{
     Contents, FILE_BYTES, FIRST_POSITION, HEADER_BYTES, Identity, MAGIC, PLACE_WORDS, Place,
@@ -153,6 +154,7 @@ impl Ring {
     pub(super) fn end_record(&self, position: u64, head: [u8; HEAD_BYTES]) {
         // Whoever finds a head finds all of its record behind it.
         compiler_fence(Ordering::SeqCst);
+        disk::kill_point();
         self.room(position, HEAD_BYTES).copy_from_slice(&head);
     }
 
@@ -160,6 +162,7 @@ impl Ring {
     #[inline]
     pub(super) fn publish(&self, head: u64) {
         compiler_fence(Ordering::SeqCst);
+        disk::kill_point();
         self.word(Word::Head).store(head, Ordering::Release);
     }
 
@@ -211,6 +214,7 @@ impl Ring {
     #[inline]
     pub(super) fn erase(&self, position: u64) {
         let mark = self.at(position + KIND_AT);
+        disk::kill_point();
         #[expect(unsafe_code, reason = "a byte of raw memory")]
         // SAFETY: the byte is in the ring, and nobody else reads or writes it now.
         unsafe { AtomicU8::from_ptr(mark) }.store(Kind::Erased as u8, Ordering::Release);
@@ -237,8 +241,10 @@ impl Ring {
             .wrapping_add(1);
         let values = place.words(&self.identity, turn);
         for (word, value) in self.words_of(turn).iter().zip(values) {
+            disk::kill_point();
             word.store(value, Ordering::Relaxed);
         }
+        disk::kill_point();
         // The process may be killed between any two instructions; what was stored before is there.
         compiler_fence(Ordering::SeqCst);
         self.word(Word::Turn).store(turn, Ordering::Release);

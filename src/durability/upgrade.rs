@@ -60,12 +60,14 @@ fn move_synced(old: &Path, new: &Path) -> io::Result<()> {
 }
 
 /// A file with keys: without a manifest nobody knows whether it counts, and it would be written
-/// over.
+/// over. An empty one is what a first start leaves that was interrupted: the manifest names the
+/// first increment only once it is there.
 fn unlisted(directory: &Path, stem: &str) -> io::Result<Option<PathBuf>> {
     let mut found = Vec::new();
     for entry in disk::read_dir(directory)? {
         let entry = entry?;
-        if is_numbered(&entry.file_name().to_string_lossy(), stem) {
+        let is_numbered = is_numbered(&entry.file_name().to_string_lossy(), stem);
+        if is_numbered && disk::metadata(entry.path())?.len() > 0 {
             found.push(entry.path());
         }
     }
@@ -106,6 +108,19 @@ mod tests {
         ] {
             assert!(!is_numbered(name, STEM), "{name}");
         }
+    }
+
+    #[test]
+    fn a_first_start_that_was_interrupted_leaves_nothing_in_the_way_of_the_next() {
+        let dir = tempfile::tempdir().unwrap();
+        let directory = dir.path().join("appendonlydir");
+        fs::create_dir(&directory).unwrap();
+        let first = directory.join("appendonly.aof.1.incr.aof");
+        fs::write(&first, "").unwrap();
+        assert_eq!(manifest(&directory, STEM).unwrap(), Manifest::default());
+        fs::write(&first, "*1\r\n$4\r\nPING\r\n").unwrap();
+        let refused = manifest(&directory, STEM).unwrap_err();
+        assert!(matches!(refused, RestoreError::Unlisted { path, .. } if path == first));
     }
 
     #[test]

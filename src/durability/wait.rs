@@ -137,12 +137,14 @@ impl Case<'_> {
                 || self.ended.is_of_this_boot && annotation::is_end_mark_before(&path, bytes))
     }
 
-    /// Whether a Redis has taken all that was promised and has written it anew.
+    /// Whether a Redis has taken all that was promised and has written it anew: the file of the
+    /// promise is not listed any more. While it is, a rewrite of ours may have begun behind it, and
+    /// a crash may have left nothing of what says that the files are ours.
     fn is_anothers(&self, promise: &Promise) -> bool {
-        let last = self.manifest.increments().last();
+        let first = self.manifest.increments().first();
         !self.ended.is_ours
-            && last.is_some_and(|last| {
-                number_of(&promise.journal).is_some_and(|number| number < last.number)
+            && first.is_some_and(|first| {
+                number_of(&promise.journal).is_some_and(|number| number < first.number)
             })
     }
 }
@@ -175,4 +177,49 @@ pub(super) fn renewed_us(found: &Found, boot_id: &str, mode: Mode) -> u64 {
 fn number_of(name: &str) -> Option<u64> {
     let number = name.strip_suffix(".incr.aof")?.rsplit('.').next()?;
     number.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::durability::manifest::BaseFormat;
+
+    const NOW_US: u64 = 5_000_000;
+    const LEFT_US: u64 = 30_000_000;
+
+    /// What a start decides that finds a promise of another start of the machine, made for the first
+    /// increment, and nothing in the files that says whose they are.
+    fn wait(manifest: &Manifest) -> Wait {
+        let promise = Promise {
+            boot_id: "before".to_owned(),
+            until_us: 77_000_000 + LEFT_US,
+            written_us: 77_000_000,
+            journal: "a.1.incr.aof".to_owned(),
+            journal_bytes: Some(99),
+        };
+        let case = Case {
+            found: &Found::Promise(promise),
+            manifest,
+            ended: Ended::default(),
+            ring: Err(Unusable::Boot),
+            boot_id: "now",
+            now: BootTime::from_micros(NOW_US),
+            longest_ms: 3_600_000,
+            directory: Path::new("."),
+        };
+        case.wait()
+    }
+
+    #[test]
+    fn a_rewrite_of_which_a_crash_has_left_nothing_is_not_taken_for_one_of_redis() {
+        let mut manifest = Manifest::default();
+        manifest.add_increment("a");
+        let until = Wait::Until(BootTime::from_micros(NOW_US + LEFT_US));
+        assert_eq!(wait(&manifest), until);
+        // The rewrite has begun, and its base is not named yet.
+        let second = manifest.add_increment("a");
+        assert_eq!(wait(&manifest), until);
+        manifest.replace_base("a", BaseFormat::Rdb, second.number);
+        assert_eq!(wait(&manifest), Wait::No);
+    }
 }

@@ -1,6 +1,7 @@
 //! The sections that have one line for each fact.
 
 use std::fmt::Write as _;
+use std::path::Path;
 use std::sync::atomic::Ordering;
 
 use super::{lines, process};
@@ -37,8 +38,27 @@ pub(super) fn server(instance: &Instance, now: BootTime, text: &mut String) {
         "configured_hz": hz,
         "lru_clock": unix_us.div_euclid(1_000_000) & LRU_CLOCK_MASK,
         "executable": std::env::current_exe().unwrap_or_default().display(),
+        "config_file": instance.config.file().unwrap_or(Path::new("")).display(),
         "io_threads_active": i32::from(instance.config.settings.io_threads > 1),
     );
+    listeners(instance, text);
+}
+
+/// A line for each way in: number 0 is TCP's, number 1 the Unix socket's.
+fn listeners(instance: &Instance, text: &mut String) {
+    let sockets = instance.tcp_sockets.load(Ordering::Relaxed) as usize;
+    if sockets > 0 {
+        let addresses = setting(instance, "bind");
+        let addresses = addresses.split(' ').take(sockets);
+        let bound: String = addresses
+            .map(|address| format!(",bind={address}"))
+            .collect();
+        let port = instance.tcp_port.load(Ordering::Relaxed);
+        lines!(text, "listener0": format_args!("name=tcp{bound},port={port}"));
+    }
+    if let Some(path) = &instance.config.settings.unixsocket {
+        lines!(text, "listener1": format_args!("name=unix,bind={}", path.display()));
+    }
 }
 
 /// A setting as CONFIG GET answers it.

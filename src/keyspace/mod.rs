@@ -34,9 +34,12 @@ use std::hash::BuildHasher;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+#[cfg(not(test))]
 use foldhash::quality::RandomState;
 
 use crate::clock::BootTime;
+#[cfg(test)]
+use crate::sim::hash::Hasher as RandomState;
 use crate::sync::Mutex;
 
 pub use alarm::{Alarm, Wake};

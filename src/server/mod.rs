@@ -12,6 +12,8 @@ mod lookahead;
 mod options;
 mod output;
 mod settled;
+#[cfg(test)]
+pub(crate) mod simulated;
 mod tasks;
 mod waiting;
 pub mod workers;
@@ -88,6 +90,8 @@ impl Server {
             instance.tcp_port.store(u32::from(port), Ordering::Relaxed);
             instance.config.note_chosen_port(port);
         }
+        let sockets = u32::try_from(addresses.len()).unwrap_or(u32::MAX);
+        instance.tcp_sockets.store(sockets, Ordering::Relaxed);
         let keeper = keeper::restore(&instance)?;
         let (tasks, guard) = Tasks::new();
         listeners.accept(&instance, &workers, &guard);

@@ -18,7 +18,7 @@ mod instance;
 mod options;
 mod picture;
 mod proxy;
-mod random;
+pub(crate) mod random;
 mod report;
 mod run;
 mod schedule;

@@ -5,11 +5,11 @@
 
 /// A stream of random numbers.
 #[derive(Clone, Debug)]
-pub(super) struct Random(u64);
+pub(crate) struct Random(u64);
 
 impl Random {
     /// The stream of `seed`; each `stream` of one seed is another one.
-    pub(super) fn new(seed: u64, stream: u64) -> Random {
+    pub(crate) fn new(seed: u64, stream: u64) -> Random {
         let mut random = Random(seed);
         let start = random.next() ^ stream.wrapping_mul(0xd1b5_4a32_d192_ed03);
         Random(start)
@@ -24,17 +24,17 @@ impl Random {
     }
 
     /// A number from 0 to `end` - 1; 0 if `end` is 0.
-    pub(super) fn below(&mut self, end: u64) -> u64 {
+    pub(crate) fn below(&mut self, end: u64) -> u64 {
         ((u128::from(self.next()) * u128::from(end)) >> 64) as u64
     }
 
     /// A number from `least` to `most`, both included.
-    pub(super) fn between(&mut self, least: u64, most: u64) -> u64 {
+    pub(crate) fn between(&mut self, least: u64, most: u64) -> u64 {
         least + self.below((most - least).saturating_add(1))
     }
 
     /// One of the elements, which must not be none.
-    pub(super) fn choice<T: Copy>(&mut self, of: &[T]) -> T {
+    pub(crate) fn choice<T: Copy>(&mut self, of: &[T]) -> T {
         of[self.below(of.len() as u64) as usize]
     }
 }

@@ -266,3 +266,38 @@ fn a_link_in_the_place_of_redis_server_is_one() {
     assert_eq!(connect(port).ask("PING"), "+PONG");
     running.signal(Signal::TERM);
 }
+
+/// By these lines tools find the file of a server, and the ways in.
+#[test]
+fn info_names_the_configuration_file_and_the_listeners() {
+    let directory = Directory::new();
+    let port = free_port();
+    let lines = format!(
+        "port {port}\nbind 127.0.0.1 -::1\nunixsocket {}\n",
+        text(&directory.file("s"))
+    );
+    let path = directory.write("q.conf", &lines);
+    // The directory is another one, and the path a relative one.
+    let running = Running::start(&[path.as_os_str()]);
+    running.ready();
+    let address = SocketAddr::from(([127, 0, 0, 1], port));
+    let mut client = Connection::open(address).expect("the server accepts");
+    let info = client.text("INFO server");
+    let has_ipv6 = std::net::TcpListener::bind("[::1]:0").is_ok();
+    let second = if has_ipv6 { ",bind=-::1" } else { "" };
+    for line in [
+        format!("config_file:{}", text(&path)),
+        format!("listener0:name=tcp,bind=127.0.0.1{second},port={port}"),
+        format!("listener1:name=unix,bind={}", text(&directory.file("s"))),
+    ] {
+        assert!(info.contains(&format!("\r\n{line}\r\n")), "{line}\n{info}");
+    }
+    let server = crate::support::service::start(&[]);
+    let port = server.address().port();
+    let info = crate::support::service::connect(&server).text("INFO server");
+    assert!(info.contains("\r\nconfig_file:\r\n"), "{info}");
+    assert!(info.contains(&format!(
+        "\r\nlistener0:name=tcp,bind=127.0.0.1,port={port}\r\n"
+    )));
+    assert!(!info.contains("listener1"), "{info}");
+}

@@ -121,6 +121,13 @@ fn info_is_that_of_redis() {
     for line in RECORDED.lines().filter(|line| !line.starts_with('#')) {
         let (name, _) = line.split_once(';').expect("a line begins with a name");
         let row = find_path(name.as_bytes()).unwrap_or_else(|| panic!("{name} is missing"));
+        // They take a command without arguments since Redis 7.2.
+        let is_newer = name.starts_with("command|getkeys");
+        let line = if is_newer {
+            line.replace("; -4;", "; -3;")
+        } else {
+            line.to_owned()
+        };
         assert_eq!(record_line(&details(row)), line);
         compared.insert(name);
     }

@@ -138,7 +138,7 @@ const COMMAND_SUBCOMMANDS: &[Row] = &[
         .summary("Returns the documentation of commands, or of all of them.")
         .tips(&["nondeterministic_output_order"])
         .run(server::command_docs),
-    row("command|getkeys", at_least(4))
+    row("command|getkeys", at_least(3))
         .flags(&[Flags::LOADING, Flags::STALE])
         .categories_too(&[Categories::CONNECTION])
         .since(Origin::Redis("2.8.13"))
@@ -146,7 +146,7 @@ const COMMAND_SUBCOMMANDS: &[Row] = &[
         .syntax("command [arg ...]")
         .summary("Returns the keys of a whole request.")
         .run(server::command_getkeys),
-    row("command|getkeysandflags", at_least(4))
+    row("command|getkeysandflags", at_least(3))
         .flags(&[Flags::LOADING, Flags::STALE])
         .categories_too(&[Categories::CONNECTION])
         .since(Origin::Redis("7.0.0"))

@@ -106,9 +106,44 @@ fn harmless_values_draw_no_warning() {
     assert_eq!(shown(&loaded.config, "hash-max-listpack-entries"), "9");
 }
 
+/// Lines that stand in the files which Redis 7.4 and 8, Valkey 8 and 9 and KeyDB come with, or are
+/// added to them.
+#[test]
+fn files_of_later_servers_are_taken_and_what_is_missed_is_named() {
+    let harmless = "hide-user-data-from-log yes\nmax-new-connections-per-cycle 10\n\
+                    replica-full-sync-buffer-limit 0\nserver-cpulist 0-7:2\ncommandlog-reply-larger-than -1\n\
+                    primaryauth secret\nactive-replica no\nreplica-weighting-factor 2\n\
+                    active-client-balancing yes\nenable-motd no\nmaxstorage 1gb\ntls-allowlist a b\n";
+    let loaded = load_text(harmless).unwrap();
+    assert_eq!(loaded.warnings.len(), 1, "{:?}", loaded.warnings);
+    assert!(loaded.warnings[0].contains("'server-cpulist 0-7:2' is not honoured"));
+    let names = loaded.notes.join("\n");
+    for name in [
+        "hide-user-data-from-log",
+        "primaryauth",
+        "enable-motd",
+        "maxstorage",
+    ] {
+        assert!(names.contains(name), "{names}");
+    }
+    let text = "server-threads 2\nlog-format logfmt\nstorage-provider flash /path\nmptcp yes\n";
+    let loaded = load_text(text).unwrap();
+    assert_eq!(loaded.warnings.len(), 4, "{:?}", loaded.warnings);
+    assert_eq!(shown(&loaded.config, "server-threads"), "1");
+    // Names that a later server has given to what is honoured.
+    let text = "commandlog-execution-slower-than 7\ncommandlog-slow-execution-max-len 3\n";
+    let config = load_text(text).unwrap().config;
+    assert_eq!(config.settings.observation.slowlog_entries_max(), 3);
+    assert_eq!(shown(&config, "slowlog-log-slower-than"), "7");
+    assert_eq!(config.get(&[b"commandlog-*"]), []);
+}
+
 #[test]
 fn what_would_open_a_door_stops_the_start() {
     for line in [
+        "active-replica yes",
+        "multi-master yes",
+        "tls-replication yes",
         "replicaof 10.0.0.1 6379",
         "aclfile users.acl",
         "user default on >hush ~* +@all",

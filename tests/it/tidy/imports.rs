@@ -161,15 +161,16 @@ pub(super) const ARROWS: &[(&str, &[&str])] = &[
     (
         "durability",
         &[
-            "clock", "config", "error", "keyspace", "receipt", "sync", "words",
+            "clock", "config", "error", "keyspace", "receipt", "sim", "sync", "words",
         ],
     ),
     // The ground floor.
-    ("keyspace", &["clock", "sync"]),
+    ("keyspace", &["clock", "sim", "sync"]),
     ("config", &["error", "glob", "words"]),
     ("error", &["resp::reply"]),
     ("resp", &["error", "words"]),
-    ("clock", &[]),
+    // The simulation takes the place of the system, in tests alone.
+    ("clock", &["sim"]),
     ("descriptors", &[]),
     ("fault", &["clock"]),
     ("gate", &["sync"]),
@@ -180,7 +181,7 @@ pub(super) const ARROWS: &[(&str, &[&str])] = &[
     ("pause", &["clock"]),
     ("receipt", &[]),
     ("slowlog", &[]),
-    ("sync", &[]),
+    ("sync", &["sim"]),
     ("contention", &["client", "clock"]),
     ("watch", &["client"]),
     ("words", &[]),
