@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// No reply takes as long as this unless the server has stopped answering.
+// No connection and no reply takes as long as this unless the server has stopped answering.
 const replyTimeout = 60 * time.Second
 
 // A connection speaks RESP2, in pipelines.
@@ -21,7 +21,7 @@ type connection struct {
 }
 
 func dial(address string) (*connection, error) {
-	conn, err := net.DialTimeout("tcp", address, time.Second)
+	conn, err := net.DialTimeout("tcp", address, replyTimeout)
 	if err != nil {
 		return nil, err
 	}

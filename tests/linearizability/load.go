@@ -17,7 +17,7 @@ const (
 	watchEvery    = 25
 	pipelineMax   = 4
 	// overTimeout is how soon after its connections the server itself is gone.
-	overTimeout = 10 * time.Second
+	overTimeout = 60 * time.Second
 )
 
 // A load is clients that make operations on groups of keys until it is stopped.

@@ -40,7 +40,7 @@ func main() {
 	flag.Float64Var(&o.kills, "kills", 0, "how often the server is killed, a second")
 	flag.IntVar(&o.clients, "clients", 8, "concurrent connections")
 	flag.Uint64Var(&o.seed, "seed", 1, "decides what the clients ask and when the server is killed")
-	flag.BoolVar(&o.mustFind, "must-find", false, "violations are expected: none is the failure")
+	flag.BoolVar(&o.mustFind, "must-find", false, "ends the load at the first violation: none is the failure")
 	flag.Parse()
 	o.more = flag.Args()
 	if o.binary == "" || o.clients < 1 || o.clients > clientsMax {
@@ -80,6 +80,9 @@ func measure(o *options) (bool, error) {
 	}
 	judge := newJudge()
 	load := newLoad(server, fmt.Sprintf("lock:%d", o.seed), o.operations, judge.take)
+	if o.mustFind {
+		judge.found = load.end
+	}
 	begin := time.Now()
 	faults := disturb(o, server, load)
 	var clients sync.WaitGroup
@@ -146,11 +149,13 @@ type judge struct {
 	counted                                   [kinds]atomic.Int64
 	grants                                    atomic.Int64
 	printing                                  sync.Mutex
+	// found is called at each violation.
+	found func()
 }
 
 func newJudge() *judge {
 	// A full queue holds the clients up, so what waits is bounded.
-	j := &judge{queue: make(chan *group, 64)}
+	j := &judge{queue: make(chan *group, 64), found: func() {}}
 	for range max(1, runtime.NumCPU()-1) {
 		j.workers.Go(func() {
 			for ended := range j.queue {
@@ -185,6 +190,7 @@ func (j *judge) decide(ended *group) {
 	case porcupine.Unknown:
 		j.undecided.Add(1)
 	case porcupine.Illegal:
+		j.found()
 		if j.violations.Add(1) <= violationsTold {
 			j.tell(ended)
 		}
