@@ -12,7 +12,7 @@
 use crate::clock::{BootTime, Clock, UnixMillis, WallOffset};
 use crate::keyspace::{Cursor, Event, Expiry, Keyspace, Walked};
 
-use super::annotation::{Annotation, Clocks};
+use super::annotation::Annotation;
 use super::rdb::Key;
 use super::reader::Request;
 
@@ -59,6 +59,9 @@ const DEADLINE_COMMANDS: [&str; 12] = [
     "restore",
 ];
 
+/// By how much at most an annotation tells a later wall time than the clock showed.
+const ROUNDED_US_MAX: i128 = 999;
+
 impl<'a> Replay<'a> {
     /// Begins to load. `boot_id` names the present start of the machine.
     pub(super) fn new(
@@ -67,19 +70,17 @@ impl<'a> Replay<'a> {
         boot_id: &'a str,
         apply: Apply<'a>,
     ) -> Replay<'a> {
-        // As an annotation notes them: a deadline that another server has written means the same at
-        // the next start, when it stands before an annotation.
-        let clocks = Clocks::read(clock);
+        let (now, unix_us) = clock.boot_and_unix_micros();
         keyspace.begin_loading();
         Replay {
             keyspace,
             clock,
-            now: clocks.now,
+            now,
             boot_id,
             apply,
             database: 0,
             frame: None,
-            present: clocks.offset(),
+            present: WallOffset::between(now, unix_us),
             has_ended: false,
         }
     }
@@ -192,7 +193,8 @@ impl<'a> Replay<'a> {
             Some(frame) if !frame.is_left => {
                 self.shift(i128::from(now_us) - i128::from(frame.now_us));
             }
-            _ => self.shift(self.present.ahead_of(offset)),
+            // An annotation rounds the wall clock up, by less than a millisecond.
+            _ => self.shift(self.present.ahead_of(offset) + ROUNDED_US_MAX),
         }
         self.frame = Some(Frame {
             boot_id: boot_id.to_owned(),
