@@ -257,7 +257,7 @@ impl Config {
     }
 
     /// As [`Config::change`], where nothing follows from a setting.
-    #[cfg(test)]
+    #[cfg(any(test, fuzzing))]
     pub(crate) fn set(&self, pairs: &[(&[u8], &[u8])]) -> Result<(), CommandError> {
         self.change(pairs, &mut |_| Ok(()))
     }
