@@ -3,6 +3,8 @@
 
 mod hostile;
 
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 use quintlock::{Cluster, Options, Server};
@@ -262,6 +264,20 @@ fn a_script_that_a_stop_cuts_leaves_nothing_that_outlives_the_process() {
     assert_no_server_panicked();
 }
 
+/// A signal that comes before the worker has begun finds a server that can stop.
+fn wait_until_nobody_is_answered(address: SocketAddr) {
+    let mut probe = TcpStream::connect(address).unwrap();
+    let unanswered = Duration::from_millis(500);
+    probe.set_read_timeout(Some(unanswered)).unwrap();
+    let mut reply = [0; 7];
+    loop {
+        probe.write_all(b"PING\r\n").unwrap();
+        if probe.read_exact(&mut reply).is_err() {
+            return;
+        }
+    }
+}
+
 #[test]
 fn a_program_that_cannot_stop_ends_as_if_it_was_killed() {
     let port = free_port().to_string();
@@ -274,8 +290,7 @@ fn a_program_that_cannot_stop_ends_as_if_it_was_killed() {
     assert_eq!(client.call(&["SET", "word", &word]).to_string(), "+OK");
     // Each takes long, and nothing is looked at between them.
     client.send_raw("LCS word word LEN\r\n".repeat(1_000).as_bytes());
-    let mut other = Connection::open(address).unwrap();
-    other.send(&["PING"]);
+    wait_until_nobody_is_answered(address);
     running.signal(Signal::TERM);
     assert_eq!(running.exit_code(), Some(1));
     let again = Running::start(&["--port", &port, "--dir", text(&running.place().0)]);
