@@ -270,6 +270,8 @@ impl Keeper {
             .map_err(|error| failed(&error))?;
         next.store(&self.storage, &self.directory, stem)?;
         *manifest = next;
+        // Whoever syncs asks for the files that are listed.
+        drop(manifest);
         let guard = still().ok_or_else(|| failed(&stopped()))?;
         // Whoever waits for a sync of what the old file has will see the new one synced alone.
         let _syncing = self.syncing.lock();

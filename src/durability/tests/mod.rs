@@ -4,4 +4,5 @@ mod deadlines;
 mod failures;
 mod kills;
 mod place;
+mod syncs;
 mod world;
