@@ -43,6 +43,7 @@ mod storage;
 mod tail;
 #[cfg(test)]
 mod tests;
+mod torn;
 pub mod transactions;
 mod upgrade;
 mod wait;

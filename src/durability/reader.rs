@@ -139,7 +139,7 @@ impl<R: Read> Reader<R> {
                 }
                 Parsed::Partial if self.window.more()? => {}
                 Parsed::Partial => return self.end(None),
-                Parsed::Damaged(what) => return self.end(Some(what)),
+                Parsed::Damaged { what, .. } => return self.end(Some(what)),
             }
         }
     }
@@ -241,9 +241,25 @@ impl Index<usize> for Request<'_> {
 
 /// What stands at the beginning of some bytes.
 enum Parsed {
-    Whole { kind: Kind, length: usize },
+    Whole {
+        kind: Kind,
+        length: usize,
+    },
     Partial,
-    Damaged(Damage),
+    /// The byte at `at` is one that cannot stand there.
+    Damaged {
+        what: Damage,
+        at: usize,
+    },
+}
+
+/// Where the record at the beginning of some bytes goes wrong; `None` if it does not, as far as they
+/// reach.
+pub(super) fn fault_at(bytes: &[u8]) -> Option<usize> {
+    match parse(bytes, &mut Vec::new()) {
+        Parsed::Damaged { at, .. } => Some(at),
+        Parsed::Whole { .. } | Parsed::Partial => None,
+    }
 }
 
 fn parse(bytes: &[u8], arguments: &mut Vec<Range<usize>>) -> Parsed {
@@ -251,12 +267,15 @@ fn parse(bytes: &[u8], arguments: &mut Vec<Range<usize>>) -> Parsed {
         None => return Parsed::Partial,
         Some(b'*') => request(bytes, arguments),
         Some(b'#') => annotation(bytes),
-        Some(other) => return Parsed::Damaged(Damage::Start(*other)),
+        Some(other) => {
+            let what = Damage::Start(*other);
+            return Parsed::Damaged { what, at: 0 };
+        }
     };
     match parsed {
         Ok(parsed) => parsed,
         Err(Stop::Partial) => Parsed::Partial,
-        Err(Stop::Damaged(what)) => Parsed::Damaged(what),
+        Err(Stop::Damaged(what, at)) => Parsed::Damaged { what, at },
     }
 }
 
@@ -264,27 +283,29 @@ fn parse(bytes: &[u8], arguments: &mut Vec<Range<usize>>) -> Parsed {
 enum Stop {
     /// The bytes end, and what is there is good so far.
     Partial,
-    Damaged(Damage),
+    /// What is wrong, and where.
+    Damaged(Damage, usize),
 }
 
 fn request(bytes: &[u8], arguments: &mut Vec<Range<usize>>) -> Result<Parsed, Stop> {
     arguments.clear();
     let (count, mut at) = number(bytes, 1).map_err(|stop| stop.or(Damage::Count))?;
     if count == 0 {
-        return Err(Stop::Damaged(Damage::Count));
+        return Err(Stop::Damaged(Damage::Count, 1));
     }
     for _ in 0..count {
         match bytes.get(at) {
             None => return Err(Stop::Partial),
             Some(b'$') => {}
-            Some(_) => return Err(Stop::Damaged(Damage::Length)),
+            Some(_) => return Err(Stop::Damaged(Damage::Length, at)),
         }
         let (length, begin) = number(bytes, at + 1).map_err(|stop| stop.or(Damage::Length))?;
         let end = begin + length;
         match bytes.get(end..) {
             None | Some([] | [b'\r']) => return Err(Stop::Partial),
             Some([b'\r', b'\n', ..]) => {}
-            Some(_) => return Err(Stop::Damaged(Damage::Terminator)),
+            Some([b'\r', ..]) => return Err(Stop::Damaged(Damage::Terminator, end + 1)),
+            Some(_) => return Err(Stop::Damaged(Damage::Terminator, end)),
         }
         arguments.push(begin..end);
         at = end + 2;
@@ -298,14 +319,15 @@ fn request(bytes: &[u8], arguments: &mut Vec<Range<usize>>) -> Result<Parsed, St
 /// Why there is no number.
 enum NoNumber {
     Partial,
-    Wrong,
+    /// A byte is none of one.
+    Wrong(usize),
 }
 
 impl NoNumber {
     fn or(self, what: Damage) -> Stop {
         match self {
             NoNumber::Partial => Stop::Partial,
-            NoNumber::Wrong => Stop::Damaged(what),
+            NoNumber::Wrong(at) => Stop::Damaged(what, at),
         }
     }
 }
@@ -325,23 +347,23 @@ fn number(bytes: &[u8], at: usize) -> Result<(usize, usize), NoNumber> {
                     None => Err(NoNumber::Partial),
                     Some(b'\n') => match usize::try_from(value) {
                         Ok(value) => Ok((value, end)),
-                        Err(_) => Err(NoNumber::Wrong),
+                        Err(_) => Err(NoNumber::Wrong(at)),
                     },
-                    Some(_) => Err(NoNumber::Wrong),
+                    Some(_) => Err(NoNumber::Wrong(end - 1)),
                 };
             }
-            Some(_) => return Err(NoNumber::Wrong),
+            Some(_) => return Err(NoNumber::Wrong(at + digits)),
         }
     }
-    Err(NoNumber::Wrong)
+    Err(NoNumber::Wrong(at))
 }
 
 fn annotation(bytes: &[u8]) -> Result<Parsed, Stop> {
     let head = &bytes[..bytes.len().min(ANNOTATION_BYTES_MAX)];
     let end = head.iter().position(|byte| *byte == b'\n');
     let line = line_of(&head[..end.map_or(head.len(), |end| end + 1)]);
-    if line.iter().any(u8::is_ascii_control) {
-        return Err(Stop::Damaged(Damage::Annotation));
+    if let Some(at) = line.iter().position(u8::is_ascii_control) {
+        return Err(Stop::Damaged(Damage::Annotation, 1 + at));
     }
     match end {
         Some(end) => match Annotation::parse(line) {
@@ -349,10 +371,10 @@ fn annotation(bytes: &[u8]) -> Result<Parsed, Stop> {
                 kind: Kind::Annotation,
                 length: end + 1,
             }),
-            Err(what) => Err(Stop::Damaged(what)),
+            Err(what) => Err(Stop::Damaged(what, 0)),
         },
         None if head.len() < ANNOTATION_BYTES_MAX => Err(Stop::Partial),
-        None => Err(Stop::Damaged(Damage::Annotation)),
+        None => Err(Stop::Damaged(Damage::Annotation, head.len())),
     }
 }
 

@@ -228,7 +228,12 @@ impl<'a> Replay<'a> {
     /// Whether what was read last was written since this start of the machine.
     pub(super) fn is_of_this_boot(&self) -> bool {
         let frame = self.frame.as_ref();
-        frame.is_some_and(|frame| *frame.boot_id == *self.boot_id)
+        frame.is_some_and(|frame| self.is_this_boot(&frame.boot_id))
+    }
+
+    /// Whether `boot_id` names the present start of the machine.
+    pub(super) fn is_this_boot(&self, boot_id: &str) -> bool {
+        *boot_id == *self.boot_id
     }
 
     /// Whether the last thing that was read says that the server ended in peace.

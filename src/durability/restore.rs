@@ -1,7 +1,7 @@
 //! The start: what the files hold goes into the keyspace, and what they do not hold any more
 //! decides how long nothing may be granted.
 
-use std::io::{self, BufReader, Seek as _};
+use std::io::{self, BufReader};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -18,11 +18,10 @@ use super::reader::Ending;
 use super::replay::{Apply, Replay};
 use super::rewrite::TEMPORARY;
 use super::storage::Storage;
-use super::tail;
+use super::torn;
 use super::upgrade;
 use super::wait::{Case, Ended};
 use super::wakeup::Wakeup;
-use super::window::Window;
 use crate::clock::{self, Clock};
 use crate::config::Durability;
 use crate::error::{Damage, JournalError, RestoreError};
@@ -236,7 +235,7 @@ impl<'a> Store<'a> {
         replay: &Replay<'_>,
     ) -> Result<Option<u64>, RestoreError> {
         let shown = path.display();
-        let has_crashed = replay.is_ours() && !replay.is_of_this_boot();
+        let has_crashed = self.has_crashed(replay);
         let failed = |error: io::Error| RestoreError::system("read", path, &error);
         match ending {
             Ending::Clean => Ok(None),
@@ -255,7 +254,7 @@ impl<'a> Store<'a> {
             }),
             // Pages that a crash has kept from the disk; the horizon covers what they granted.
             Ending::Damaged { offset, what }
-                if has_crashed && is_torn(path, *offset, what).map_err(failed)? =>
+                if has_crashed && torn::is_torn(path, *offset, what).map_err(failed)? =>
             {
                 tracing::warn!(
                     "{shown} has lost pages when the machine crashed: what is behind offset \
@@ -268,6 +267,16 @@ impl<'a> Store<'a> {
                 offset: *offset,
                 what: what.clone(),
             }),
+        }
+    }
+
+    /// Whether the machine was started anew since the files were written to, by what they say or, if
+    /// a crash has taken that from them, by the horizon.
+    fn has_crashed(&self, replay: &Replay<'_>) -> bool {
+        match &self.found {
+            _ if replay.is_ours() => !replay.is_of_this_boot(),
+            Found::Promise(promise) => !replay.is_this_boot(&promise.boot_id),
+            Found::Nothing | Found::Damaged => false,
         }
     }
 
@@ -348,19 +357,6 @@ fn read_all(
             Entry::End(ending) => return Ok(ending),
         }
     }
-}
-
-/// Whether a page is missing where a file is damaged.
-fn is_torn(path: &Path, offset: u64, what: &Damage) -> io::Result<bool> {
-    let at = match what {
-        Damage::Hole => return Ok(true),
-        Damage::Snapshot(_) => return Ok(false),
-        Damage::Transaction { at, .. } => *at,
-        _ => offset,
-    };
-    let mut file = File::open(path)?;
-    file.seek(io::SeekFrom::Start(at))?;
-    tail::lacks_page(&mut Window::new(file), at)
 }
 
 fn refused(path: &Path, offset: u64, what: String) -> RestoreError {

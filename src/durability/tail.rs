@@ -43,34 +43,6 @@ pub(super) fn hides_record(bytes: &[u8]) -> bool {
     Search::new().finds_record(bytes.get(1..).unwrap_or_default())
 }
 
-/// A disk loses no less.
-const PAGE_BYTES: usize = 4096;
-
-/// Whether a page of zeros comes before the next record, in a file of which the window begins at
-/// `offset`, where a record is damaged: a page that never came to the disk. Nothing else has made
-/// the damage then.
-pub(super) fn lacks_page<R: Read>(window: &mut Window<R>, offset: u64) -> io::Result<bool> {
-    let mut search = Search::new();
-    let mut length = PAGE_BYTES - (offset % PAGE_BYTES as u64) as usize;
-    // The record that is damaged begins here.
-    window.take(1)?;
-    length -= 1;
-    loop {
-        if !window.fill(length)? {
-            return Ok(false);
-        }
-        let page = &window.bytes()[..length];
-        if length == PAGE_BYTES && page.iter().all(|byte| *byte == 0) {
-            return Ok(true);
-        }
-        if search.finds_record(page) {
-            return Ok(false);
-        }
-        window.consume(length);
-        length = PAGE_BYTES;
-    }
-}
-
 /// A search for the beginning of a record, which may go on in the next bytes.
 struct Search(State);
 
@@ -144,29 +116,6 @@ mod tests {
             let bytes = [&vec![0; zeros], &record[..], &[0; 10]].concat();
             assert_eq!(tail(&bytes), Tail::Records, "{zeros}");
         }
-    }
-
-    #[test]
-    fn a_page_is_missing_only_where_zeros_come_before_the_next_record() {
-        let record = b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$9\r\nvalue";
-        let next = b"*1\r\n$8\r\nFLUSHALL\r\n";
-        let lacks = |parts: &[&[u8]], offset| {
-            let bytes = parts.concat();
-            lacks_page(&mut Window::new(bytes.as_slice()), offset).unwrap()
-        };
-        let begin = PAGE_BYTES - record.len();
-        let page = &[0; PAGE_BYTES][..];
-        assert!(lacks(&[record, page], begin as u64));
-        assert!(lacks(
-            &[record, page, next],
-            7 * PAGE_BYTES as u64 + begin as u64
-        ));
-        assert!(lacks(&[record, &[b'x'; PAGE_BYTES], page], begin as u64));
-        assert!(!lacks(&[record, next, page, page], begin as u64));
-        assert!(!lacks(&[record, &page[1..]], begin as u64));
-        assert!(!lacks(&[record], begin as u64));
-        // Space that was not used is no page of the file's middle, unless it is a whole one.
-        assert!(!lacks(&[record, &page[..4000], b"x"], begin as u64));
     }
 
     #[test]
