@@ -19,6 +19,7 @@ use super::world::{ActorHandle, here, is_simulated, step, with_here};
 /// Tries until it succeeds, or a time has come.
 fn acquire<G>(until_ns: Option<u64>, attempt: impl Fn() -> Option<G>) -> Option<G> {
     step();
+    let mut is_first = true;
     loop {
         if let Some(guard) = attempt() {
             return Some(guard);
@@ -27,8 +28,9 @@ fn acquire<G>(until_ns: Option<u64>, attempt: impl Fn() -> Option<G>) -> Option<
         match until_ns {
             Some(until_ns) if here.world.now_ns() >= until_ns => return None,
             Some(_) => here.rest(20_000),
-            None => here.contend(),
+            None => here.contend(is_first),
         }
+        is_first = false;
     }
 }
 

@@ -120,9 +120,14 @@ impl Here {
         self.world.offer_turn(self.actor);
     }
 
-    /// Lets the others run until something has changed: a lock is taken.
-    pub(crate) fn contend(&self) {
-        let seen = self.world.state.lock().progress;
+    /// Lets the others run until something has changed: a lock is taken. The first time it may have
+    /// changed something itself, as it may have let another lock go.
+    pub(crate) fn contend(&self, is_first: bool) {
+        let seen = {
+            let mut state = self.world.state.lock();
+            state.progress += u64::from(is_first);
+            state.progress
+        };
         self.world.pass_turn(self.actor, Status::Contending(seen));
     }
 
@@ -521,8 +526,12 @@ pub(crate) struct ActorHandle {
 impl ActorHandle {
     /// Waits until it has ended.
     pub(crate) fn join(self) {
+        let here = here();
         while !self.is_over.load(Ordering::SeqCst) {
-            here().wait(self.key, None);
+            here.wait(self.key, None);
+            if let (DRIVER, Some(failure)) = (here.actor, here.world.failure()) {
+                panic!("{failure}");
+            }
         }
     }
 
