@@ -266,12 +266,12 @@ fn a_script_that_a_stop_cuts_leaves_nothing_that_outlives_the_process() {
 
 /// A signal that comes before the worker has begun finds a server that can stop.
 fn wait_until_nobody_is_answered(address: SocketAddr) {
-    let mut probe = TcpStream::connect(address).unwrap();
+    let mut probe = TcpStream::connect(address).expect("a connection");
     let unanswered = Duration::from_millis(500);
-    probe.set_read_timeout(Some(unanswered)).unwrap();
+    probe.set_read_timeout(Some(unanswered)).expect("a timeout");
     let mut reply = [0; 7];
     loop {
-        probe.write_all(b"PING\r\n").unwrap();
+        probe.write_all(b"PING\r\n").expect("a request");
         if probe.read_exact(&mut reply).is_err() {
             return;
         }
