@@ -70,6 +70,7 @@ pub mod command;
 pub mod config;
 pub mod contention;
 pub mod descriptors;
+pub mod double;
 pub mod durability;
 pub mod error;
 pub mod fault;

@@ -6,8 +6,9 @@ use sha1_smol::Sha1;
 use smallvec::SmallVec;
 
 use super::convert::{push_command_error, push_reply};
-use super::number::{format_general, to_int};
+use super::number::to_int;
 use super::stack::{Body, Kind, Outcome, Raise, Stack};
+use crate::double;
 use crate::error::{ScriptError, error_reply_line};
 use crate::resp::reply::Reply;
 
@@ -62,7 +63,7 @@ const REPL_ALL: i32 = 3;
 /// One argument of a command: bytes that Lua holds, or a number written out.
 enum Argument<'s> {
     Bytes(&'s [u8]),
-    Number(String),
+    Number(double::Text),
 }
 
 /// `redis.call(command, ...)`: an error of the command ends the script.
@@ -99,8 +100,8 @@ fn push_answer(stack: &Stack) -> bool {
             let arguments: SmallVec<[&[u8]; 8]> = arguments
                 .iter()
                 .map(|argument| match argument {
-                    Argument::Bytes(bytes) => bytes,
-                    Argument::Number(text) => text.as_bytes(),
+                    Argument::Bytes(bytes) => *bytes,
+                    Argument::Number(text) => &**text,
                 })
                 .collect();
             stack.with_calls(|calls| (calls.call(&arguments), calls.was_slow()))
@@ -132,10 +133,10 @@ fn collect_arguments<'h>(stack: &Stack<'h>) -> Result<SmallVec<[Argument<'h>; 8]
     (1..=count)
         .map(|index| match stack.kind(index) {
             Kind::String => Ok(Argument::Bytes(stack.bytes(index).unwrap_or_default())),
-            Kind::Number => Ok(Argument::Number(format_general(
-                stack.number(index).unwrap_or_default(),
-                17,
-            ))),
+            Kind::Number => {
+                let number = stack.number(index).unwrap_or_default();
+                Ok(Argument::Number(double::argument(number)))
+            }
             _ => Err(ScriptError::ArgumentType),
         })
         .collect()

@@ -3,8 +3,9 @@
 use std::borrow::Cow;
 use std::ffi::c_int;
 
-use super::number::{format_general, to_integer};
+use super::number::to_integer;
 use super::stack::{Kind, Stack};
+use crate::double;
 use crate::error::{CommandError, GENERAL_CODE, ScriptError};
 use crate::resp::reply::{Blob, Reply};
 use crate::script::reply_size::{ReplyBudget, TooLarge};
@@ -56,7 +57,7 @@ pub(super) fn push_reply(stack: &Stack, reply: &Reply) {
         Reply::Double(value) if is_resp3 => {
             push_tagged(stack, "double", |stack| stack.push_number(*value))
         }
-        Reply::Double(value) => stack.push_bytes(format_general(*value, 17).as_bytes()),
+        Reply::Double(value) => stack.push_bytes(&double::text(*value)),
         Reply::Boolean(value) if is_resp3 => stack.push_boolean(*value),
         Reply::Boolean(value) => stack.push_number(f64::from(u8::from(*value))),
         Reply::BigNumber(digits) if is_resp3 => {

@@ -4,6 +4,7 @@
 //! [`argument`] the form in which Redis hands a number to a command. None of them allocates for
 //! numbers of usual length.
 
+use crate::double;
 use crate::resp::reply::Blob;
 
 /// The number that Lua 5.1 sees in `text`: C's `strtod` between blanks. `None` where it sees none.
@@ -138,9 +139,14 @@ pub(super) fn tostring(value: f64) -> Blob {
     general(value, 14)
 }
 
-/// A number as Redis hands it to a command: 17 significant digits.
+/// A number as Redis hands it to a command.
 pub(super) fn argument(value: f64) -> Blob {
-    general(value, 17)
+    Blob::from_slice(&double::argument(value))
+}
+
+/// A number as a command replies it.
+pub(super) fn reply(value: f64) -> Blob {
+    Blob::from_slice(&double::text(value))
 }
 
 /// C's `%.*g`.
@@ -237,25 +243,25 @@ mod tests {
     }
 
     #[test]
-    fn prints_as_printf_does() {
+    fn prints_as_lua_does_and_as_redis_does() {
         for (value, lua, redis) in [
             (0.0, "0", "0"),
-            (-0.0, "-0", "-0"),
+            (-0.0, "-0", "0"),
             (30000.0, "30000", "30000"),
             (3.5, "3.5", "3.5"),
-            (0.1, "0.1", "0.10000000000000001"),
+            (0.1, "0.1", "0.1"),
             (1e14, "1e+14", "100000000000000"),
             (1e16, "1e+16", "10000000000000000"),
-            (1e17, "1e+17", "1e+17"),
+            (1e17, "1e+17", "100000000000000000"),
             (1e100, "1e+100", "1e+100"),
             (
                 123_456_789_012_345_680.0,
                 "1.2345678901235e+17",
-                "1.2345678901234568e+17",
+                "123456789012345680",
             ),
-            (-1.5e-7, "-1.5e-07", "-1.4999999999999999e-07"),
+            (-1.5e-7, "-1.5e-07", "-1.5e-7"),
             (0.0001, "0.0001", "0.0001"),
-            (99_999_999_999_999.9, "1e+14", "99999999999999.906"),
+            (99_999_999_999_999.9, "1e+14", "99999999999999.9"),
             (f64::INFINITY, "inf", "inf"),
             (f64::NEG_INFINITY, "-inf", "-inf"),
         ] {

@@ -308,7 +308,7 @@ impl Tables {
             Reply::Integer(value) => Value::Number(value as f64),
             Reply::Boolean(value) => Value::Number(f64::from(u8::from(value))),
             Reply::Bulk(blob) | Reply::BigNumber(blob) => Value::Text(blob.into()),
-            Reply::Double(value) => Value::Text(number::argument(value).into()),
+            Reply::Double(value) => Value::Text(number::reply(value).into()),
             Reply::Verbatim(text) => Value::Text(Blob::from_vec(text.into_bytes()).into()),
             Reply::Null | Reply::NullArray => Value::Boolean(false),
             Reply::Array(items) | Reply::Set(items) | Reply::Push(items) => {

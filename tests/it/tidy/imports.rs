@@ -156,7 +156,7 @@ pub(super) const ARROWS: &[(&str, &[&str])] = &[
     ("monitor", &["client", "config"]),
     ("pubsub", &["client", "config", "glob", "resp"]),
     // Scripts reach commands through a trait of their own.
-    ("script", &["error", "resp::reply"]),
+    ("script", &["double", "error", "resp::reply"]),
     // What outlives the process.
     (
         "durability",
@@ -168,10 +168,11 @@ pub(super) const ARROWS: &[(&str, &[&str])] = &[
     ("keyspace", &["clock", "sim", "sync"]),
     ("config", &["error", "glob", "words"]),
     ("error", &["resp::reply"]),
-    ("resp", &["error", "words"]),
+    ("resp", &["double", "error", "words"]),
     // The simulation takes the place of the system, in tests alone.
     ("clock", &["sim"]),
     ("descriptors", &[]),
+    ("double", &[]),
     ("fault", &["clock"]),
     ("gate", &["sync"]),
     ("glob", &[]),
