@@ -8,12 +8,14 @@
 //! way, so tests decide what time it is.
 
 mod laps;
+mod reading;
 
 use std::num::NonZeroU64;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 pub use laps::Laps;
+pub use reading::Reading;
 
 /// A point on the boot-time clock, to the microsecond.
 ///
@@ -167,13 +169,6 @@ enum Source {
     },
 }
 
-/// Both clocks, read as one.
-#[derive(Clone, Copy, Debug)]
-struct Reading {
-    boot_us: u64,
-    unix_us: i64,
-}
-
 /// Two reads of the boot clock further apart than this make a reading of both clocks too blurred
 /// to convert deadlines to the millisecond.
 const READING_BLUR_US: u64 = 100;
@@ -228,27 +223,18 @@ impl Clock {
     /// Both clocks now.
     pub fn boot_and_unix_micros(&self) -> (BootTime, i64) {
         let reading = self.read();
-        (BootTime::from_micros(reading.boot_us), reading.unix_us)
+        (reading.boot(), reading.unix_us)
     }
 
     /// The wall time at which `deadline` falls, as seen now.
     pub fn to_unix(&self, deadline: BootTime) -> UnixMillis {
-        let reading = self.read();
-        let deadline_us = i128::try_from(deadline.wide_micros()).unwrap_or(i128::MAX);
-        let unix_us = i128::from(reading.unix_us) + deadline_us - i128::from(reading.boot_us);
-        // A far deadline was cut down to the millisecond, a near one was not.
-        let rounding_us = if deadline.micros() >= FAR { 999 } else { 500 };
-        let unix_ms = (unix_us + rounding_us).div_euclid(1000);
-        UnixMillis(i64::try_from(unix_ms).unwrap_or(i64::MAX))
+        self.read().to_unix(deadline)
     }
 
     /// The boot time at which the wall clock will show `unix`, as seen now; a time before boot
     /// becomes the boot itself.
     pub fn from_unix(&self, unix: UnixMillis) -> BootTime {
-        let reading = self.read();
-        let rest_us = i128::from(unix.0) * 1000 - i128::from(reading.unix_us);
-        let boot_us = i128::from(reading.boot_us) + rest_us;
-        BootTime::from_wide(u128::try_from(boot_us).unwrap_or(0))
+        self.read().from_unix(unix)
     }
 
     /// Moves this clock forward, wall time and boot time alike.
@@ -268,7 +254,8 @@ impl Clock {
         matches!(self.source, Source::Manual { .. })
     }
 
-    fn read(&self) -> Reading {
+    /// Both clocks now.
+    pub fn read(&self) -> Reading {
         let (boot_us, unix_us) = match self.source {
             Source::System => system_reading(),
             Source::Manual { unix_us } => (1_000_000, unix_us),

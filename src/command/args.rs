@@ -1,6 +1,7 @@
 //! Reading arguments: numbers as Redis reads them, options in any order and case.
 
-use crate::clock::{BootTime, Clock, UnixMillis};
+use crate::clock::{BootTime, UnixMillis};
+use crate::command::Context;
 use crate::error::CommandError;
 use crate::keyspace::Keyspace;
 
@@ -141,18 +142,17 @@ impl Span<'_> {
     pub fn deadline(
         self,
         command: &'static str,
-        clock: &Clock,
-        now: BootTime,
+        ctx: &mut Context<'_>,
     ) -> Result<BootTime, CommandError> {
         let number = integer(self.text)?;
-        match self.after(number, clock, now) {
+        match self.after(number, ctx) {
             Some(deadline) => Ok(deadline),
             None => Err(CommandError::InvalidExpire { command }),
         }
     }
 
     #[inline]
-    fn after(self, number: i64, clock: &Clock, now: BootTime) -> Option<BootTime> {
+    fn after(self, number: i64, ctx: &mut Context<'_>) -> Option<BootTime> {
         if number <= 0 {
             return None;
         }
@@ -161,17 +161,18 @@ impl Span<'_> {
             Unit::Seconds => number.checked_mul(1000)?,
         };
         match self.base {
-            Base::Epoch => Some(clock.from_unix(UnixMillis(millis))),
+            Base::Epoch => Some(ctx.clocks().from_unix(UnixMillis(millis))),
             // Only a TTL of over 100 million years can reach the end of the wall clock.
-            Base::Now if millis > i64::MAX / 2 && overflows_unix(millis, clock) => None,
-            Base::Now => Some(now.after_millis(millis.unsigned_abs())),
+            Base::Now if millis > i64::MAX / 2 && overflows_unix(millis, ctx) => None,
+            Base::Now => Some(ctx.now.after_millis(millis.unsigned_abs())),
         }
     }
 }
 
 /// Whether `millis` from now is past the last millisecond that Redis can count.
-pub fn overflows_unix(millis: i64, clock: &Clock) -> bool {
-    millis.checked_add(clock.unix_micros() / 1000).is_none()
+pub fn overflows_unix(millis: i64, ctx: &mut Context<'_>) -> bool {
+    let unix_ms = ctx.clocks().unix_micros() / 1000;
+    millis.checked_add(unix_ms).is_none()
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Commands on a key's deadline.
 
-use crate::clock::{BootTime, UnixMillis};
+use crate::clock::{BootTime, Reading, UnixMillis};
 use crate::command::args::{self, Base, Unit};
 use crate::command::{CommandResult, Context};
 use crate::error::{CommandError, Quoted};
@@ -67,9 +67,9 @@ pub fn pttl(ctx: &mut Context<'_>, args: &[&[u8]]) -> CommandResult {
 ///
 /// `EXPIRETIME key`
 pub fn expiretime(ctx: &mut Context<'_>, args: &[&[u8]]) -> CommandResult {
-    let clock = &ctx.instance.clock;
+    let clocks = ctx.clocks();
     tell_deadline(ctx, args[1], |deadline| {
-        rounded_seconds(clock.to_unix(deadline).0)
+        rounded_seconds(clocks.to_unix(deadline).0)
     })
 }
 
@@ -77,8 +77,8 @@ pub fn expiretime(ctx: &mut Context<'_>, args: &[&[u8]]) -> CommandResult {
 ///
 /// `PEXPIRETIME key`
 pub fn pexpiretime(ctx: &mut Context<'_>, args: &[&[u8]]) -> CommandResult {
-    let clock = &ctx.instance.clock;
-    tell_deadline(ctx, args[1], |deadline| clock.to_unix(deadline).0)
+    let clocks = ctx.clocks();
+    tell_deadline(ctx, args[1], |deadline| clocks.to_unix(deadline).0)
 }
 
 fn rounded_seconds(millis: i64) -> i64 {
@@ -112,16 +112,20 @@ fn set_deadline(
 ) -> CommandResult {
     let condition = Condition::parse(&args[3..])?;
     let when = When::parse(args[2], unit, base, command, ctx)?;
-    let (clock, now) = (&ctx.instance.clock, ctx.now);
+    let needs_clocks = base == Base::Epoch || condition != Condition::NONE;
+    let clocks = needs_clocks.then(|| ctx.clocks());
+    let now = ctx.now;
     let mut key = ctx.key(args[1]);
     if !key.exists() {
         return Ok(Reply::Integer(0).into());
     }
-    let current = key.deadline().map(|deadline| clock.to_unix(deadline));
-    if condition != Condition::NONE && !condition.holds(when.unix(clock.unix_micros()), current) {
-        return Ok(Reply::Integer(0).into());
+    if let Some(clocks) = clocks {
+        let current = key.deadline().map(|deadline| clocks.to_unix(deadline));
+        if !condition.holds(when.unix(clocks.unix_micros()), current) {
+            return Ok(Reply::Integer(0).into());
+        }
     }
-    let deadline = when.deadline(now, |unix| clock.from_unix(unix));
+    let deadline = when.deadline(now, clocks);
     if key.has_passed(deadline) {
         key.remove(Event::Del);
     } else {
@@ -145,17 +149,15 @@ impl When {
         unit: Unit,
         base: Base,
         command: &'static str,
-        ctx: &Context<'_>,
+        ctx: &mut Context<'_>,
     ) -> Result<When, CommandError> {
         let number = args::integer(text)?;
         let millis = match unit {
             Unit::Millis => Some(number),
             Unit::Seconds => number.checked_mul(1000),
         };
-        let overflows = |millis| {
-            base == Base::Now
-                && millis > i64::MAX / 2
-                && args::overflows_unix(millis, &ctx.instance.clock)
+        let mut overflows = |millis| {
+            base == Base::Now && millis > i64::MAX / 2 && args::overflows_unix(millis, ctx)
         };
         match millis {
             Some(millis) if !overflows(millis) => Ok(When { millis, base }),
@@ -170,10 +172,11 @@ impl When {
         }
     }
 
-    fn deadline(self, now: BootTime, from_unix: impl Fn(UnixMillis) -> BootTime) -> BootTime {
-        match self.base {
-            Base::Epoch => from_unix(UnixMillis(self.millis)),
-            Base::Now => u64::try_from(self.millis).map_or(now, |millis| now.after_millis(millis)),
+    /// `clocks` are there for a Unix time.
+    fn deadline(self, now: BootTime, clocks: Option<Reading>) -> BootTime {
+        match (self.base, clocks) {
+            (Base::Epoch, Some(clocks)) => clocks.from_unix(UnixMillis(self.millis)),
+            _ => u64::try_from(self.millis).map_or(now, |millis| now.after_millis(millis)),
         }
     }
 }

@@ -38,7 +38,7 @@ impl<'c, 'a> ScriptCalls<'c, 'a> {
         running: Option<&'c Running>,
     ) -> ScriptCalls<'c, 'a> {
         let may_take_memory = !ctx.is_memory_full || flags.contains(ScriptFlags::ALLOW_OOM);
-        let outer = std::mem::replace(&mut ctx.caller, Caller::Script);
+        let outer = ctx.enter(Caller::Script);
         ScriptCalls {
             ctx,
             outer,
@@ -62,7 +62,7 @@ impl ScriptCalls<'_, '_> {
             unit: Unit::Millis,
             base: Base::Now,
         };
-        let deadline = lifetime.deadline("set", &self.ctx.instance.clock, self.ctx.now);
+        let deadline = lifetime.deadline("set", self.ctx);
         let expiry = Expiry::At(deadline.ok()?);
         self.ctx.key(key).set(value, expiry, Event::Set);
         self.ctx.count_step(StepCommand::Set);

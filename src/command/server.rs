@@ -11,7 +11,7 @@ use crate::resp::reply::Reply;
 ///
 /// `TIME`
 pub fn time(ctx: &mut Context<'_>, _args: &[&[u8]]) -> CommandResult {
-    let unix_us = ctx.instance.clock.unix_micros();
+    let unix_us = ctx.clocks().unix_micros();
     let parts = [unix_us.div_euclid(1_000_000), unix_us.rem_euclid(1_000_000)];
     let parts = parts.map(|part| Reply::bulk(part.to_string()));
     Ok(Reply::Array(parts.into()).into())

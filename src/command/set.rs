@@ -71,7 +71,7 @@ pub fn set(ctx: &mut Context<'_>, args: &[&[u8]]) -> CommandResult {
 
 /// Takes a lock: SET with NX and an expiry, which is nearly every SET that a lock server sees.
 fn take(ctx: &mut Context<'_>, name: &[u8], token: &[u8], lifetime: Span<'_>) -> CommandResult {
-    let deadline = lifetime.deadline("set", &ctx.instance.clock, ctx.now)?;
+    let deadline = lifetime.deadline("set", ctx)?;
     let maker = Signature::new(ctx.session.client.id, ctx.now);
     let tells_refusal = ctx.tells_refusal();
     let mut key = ctx.key(name);
@@ -147,14 +147,12 @@ impl<'a> Options<'a> {
     pub(super) fn expiry(
         &self,
         command: &'static str,
-        ctx: &Context<'_>,
+        ctx: &mut Context<'_>,
     ) -> Result<Expiry, CommandError> {
         Ok(match self.lifetime {
             Lifetime::Keep => Expiry::Keep,
             Lifetime::Unlimited => Expiry::Never,
-            Lifetime::Until(span) => {
-                Expiry::At(span.deadline(command, &ctx.instance.clock, ctx.now)?)
-            }
+            Lifetime::Until(span) => Expiry::At(span.deadline(command, ctx)?),
         })
     }
 

@@ -73,7 +73,7 @@ fn set_with_ttl(
         unit,
         base: Base::Now,
     };
-    let deadline = ttl.deadline(command, &ctx.instance.clock, ctx.now)?;
+    let deadline = ttl.deadline(command, ctx)?;
     ctx.key(args[1])
         .set(args[3], Expiry::At(deadline), Event::Set);
     Ok(Reply::OK.into())
@@ -109,22 +109,23 @@ pub fn getdel(ctx: &mut Context<'_>, args: &[&[u8]]) -> CommandResult {
 /// A deadline in the past deletes the key.
 pub fn getex(ctx: &mut Context<'_>, args: &[&[u8]]) -> CommandResult {
     let change = GetexChange::parse(&args[2..])?;
-    let (instance, now) = (ctx.instance, ctx.now);
+    let deadline = match change {
+        GetexChange::To(span) => Some(span.deadline("getex", ctx)),
+        GetexChange::Nothing | GetexChange::Persist => None,
+    };
     let mut key = ctx.read(args[1]);
     let Some(value) = key.value().map(Reply::bulk) else {
         return Ok(Reply::Null.into());
     };
-    match change {
-        GetexChange::Nothing => {}
-        GetexChange::Persist => {
+    match deadline.transpose()? {
+        Some(deadline) if key.has_passed(deadline) => {
+            key.remove(Event::Del);
+        }
+        Some(deadline) => key.expire_at(deadline),
+        None if matches!(change, GetexChange::Persist) => {
             key.persist();
         }
-        GetexChange::To(span) => match span.deadline("getex", &instance.clock, now)? {
-            deadline if key.has_passed(deadline) => {
-                key.remove(Event::Del);
-            }
-            deadline => key.expire_at(deadline),
-        },
+        None => {}
     }
     Ok(value.into())
 }

@@ -56,7 +56,7 @@ pub fn exec(ctx: &mut Context<'_>, _args: &[&[u8]]) -> CommandResult {
         abandon(ctx);
         return Ok(Reply::NullArray.into());
     };
-    let caller = std::mem::replace(&mut ctx.caller, Caller::Transaction);
+    let caller = ctx.enter(Caller::Transaction);
     let mut replies = Vec::with_capacity(transaction.requests.len());
     for request in &transaction.requests {
         let request: Vec<&[u8]> = request.iter().map(Vec::as_slice).collect();

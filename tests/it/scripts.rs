@@ -7,7 +7,9 @@ use std::time::Duration;
 use crate::support::alone::alone;
 use crate::support::client::{Connection, REPLY_WAIT, Received};
 use crate::support::frame::Frame;
-use crate::support::service::{assert_no_server_panicked, connect, eventually, start};
+use crate::support::service::{
+    assert_no_server_panicked, connect, eventually, start, start_on_real_time,
+};
 
 fn sha1_of(client: &mut Connection, body: &str) -> String {
     match client.call(&["SCRIPT", "LOAD", body]) {
@@ -228,6 +230,83 @@ fn no_key_expires_in_the_middle_of_a_script() {
     // Afterwards it is gone.
     observer.next();
     assert_eq!(observer.ask("GET lock"), "$-1");
+}
+
+/// The time that TIME replied, in microseconds.
+fn unix_us(time: &Frame) -> u64 {
+    let Frame::Aggregate(_, parts) = time else {
+        panic!("{time}");
+    };
+    let parts = parts.iter().map(|part| match part {
+        Frame::Blob(_, digits) => String::from_utf8_lossy(digits).parse().unwrap_or(0),
+        other => panic!("{other}"),
+    });
+    let [seconds, micros]: [u64; 2] = parts.collect::<Vec<_>>().try_into().expect("two parts");
+    seconds * 1_000_000 + micros
+}
+
+/// Redis 7.2 reads its clocks once for a script or a transaction.
+#[test]
+fn no_time_passes_within_a_script_or_a_transaction() {
+    const LOOP: &str = "for i = 1, 1e6 do end ";
+    let server = start_on_real_time(&[]);
+    let mut client = connect(&server);
+    client.ask("SET k v PX 100000");
+    for command in ["'time'", "'pexpiretime', KEYS[1]", "'pttl', KEYS[1]"] {
+        let body = format!(
+            "local a = redis.call({command}) {LOOP} local b = redis.call({command}) \
+             if type(a) == 'number' then return a - b end return {{b[1] - a[1], b[2] - a[2]}}"
+        );
+        let passed = client.call(&["EVAL", &body, "1", "k"]).to_string();
+        assert!(
+            matches!(passed.as_str(), ":0" | "*2 :0 :0"),
+            "{command}: {passed}"
+        );
+    }
+    let wait = format!("{LOOP} return redis.call('time')");
+    for request in [
+        &["MULTI"][..],
+        &["TIME"],
+        &["EVAL", &wait, "0"],
+        &["PEXPIRETIME", "k"],
+        &["EVAL", &wait, "0"],
+        &["PEXPIRETIME", "k"],
+        &["TIME"],
+    ] {
+        client.call(request);
+    }
+    let Frame::Aggregate(_, replies) = client.call(&["EXEC"]) else {
+        panic!("not the replies of a transaction");
+    };
+    let [first, second, end, third, end_again, fourth] = &replies[..] else {
+        panic!("{replies:?}");
+    };
+    assert!(
+        [second, third, fourth].iter().all(|time| *time == first),
+        "{replies:?}"
+    );
+    assert_eq!(end, end_again);
+    // What comes before and after has times of its own, and none goes back.
+    let mut times = vec![unix_us(first)];
+    times.push(unix_us(&client.call(&["TIME"])));
+    times.push(unix_us(&client.call(&["EVAL", &wait, "0"])));
+    times.push(unix_us(&client.call(&["TIME"])));
+    assert!(times.is_sorted(), "{times:?}");
+}
+
+/// A deadline that a script computes from TIME is as far away as it meant.
+#[test]
+fn a_step_of_the_wall_clock_between_two_scripts_is_seen_by_the_second() {
+    let server = start(&[]);
+    let mut client = connect(&server);
+    let body = "local now = redis.call('time') local ms = now[1] * 1000 + math.floor(now[2] / 1000) \
+                redis.call('set', KEYS[1], 'v', 'PXAT', ms + 5000) \
+                return {redis.call('pttl', KEYS[1]), redis.call('pexpiretime', KEYS[1]) - ms}";
+    for step_ms in [0, 3_600_000, -7_200_000] {
+        server.instance().clock.step_wall(step_ms);
+        let reply = client.call(&["EVAL", body, "1", "k"]).to_string();
+        assert_eq!(reply, "*2 :5000 :5000");
+    }
 }
 
 #[test]

@@ -4,7 +4,7 @@ mod refusal;
 
 use std::sync::Arc;
 
-use crate::clock::{BootTime, Laps};
+use crate::clock::{BootTime, Laps, Reading};
 use crate::command::table::Row;
 use crate::command::tally::{Locks, StepCommand, Tally};
 use crate::durability::Keeper;
@@ -54,6 +54,8 @@ pub struct Context<'a> {
     keeper: Option<&'a Keeper>,
     /// Whether there may be a lock whose promise is not on the disk yet.
     sees_unpromised: bool,
+    /// What the clocks show to a script or a transaction, once it has looked.
+    frozen: Option<Reading>,
     /// Shards that the caller has locked already: a native script's.
     held: Option<Held<'a>>,
     /// Whether a refusal of this batch has been told to LOCK.
@@ -138,6 +140,7 @@ impl<'a> Context<'a> {
             caller: Caller::Client,
             laps,
             foreseen: Foreseen::default(),
+            frozen: None,
             held: None,
             has_told_refusal: false,
             tally: Tally::default(),
@@ -154,6 +157,36 @@ impl<'a> Context<'a> {
         let instance = self.instance;
         self.is_memory_full = instance.memory_limit.is_passed(&instance.keyspace);
         self.is_disturbed |= self.is_memory_full;
+    }
+
+    /// Lets somebody else call commands; tells who did before.
+    #[inline]
+    pub fn enter(&mut self, caller: Caller) -> Caller {
+        if self.caller == Caller::Client {
+            self.frozen = None;
+        }
+        std::mem::replace(&mut self.caller, caller)
+    }
+
+    /// Both clocks: as they are for a client's command, and as they were at its beginning for all
+    /// commands of a script or a transaction, so that no time passes within it.
+    pub fn clocks(&mut self) -> Reading {
+        let clock = &self.instance.clock;
+        if self.caller == Caller::Client {
+            return clock.read();
+        }
+        let (now, access) = (self.now, self.access);
+        *self.frozen.get_or_insert_with(|| match access {
+            Access::Whole => clock.read().at(now),
+            // A native script takes no time, but the batch before it may have.
+            Access::Beside | Access::Busy => clock.read(),
+        })
+    }
+
+    /// Looks at the clocks again: DEBUG ADVANCE has moved them.
+    pub fn renew_time(&mut self) {
+        self.now = self.instance.clock.now();
+        self.frozen = None;
     }
 
     /// The key in the selected database, for a change.

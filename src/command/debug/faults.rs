@@ -1,5 +1,6 @@
 //! DEBUG's subcommands that make something go wrong.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::command::{Access, Caller, CommandResult, Context, Outcome, args};
@@ -20,9 +21,9 @@ pub(super) fn inflict(
     if ctx.access != Access::Whole {
         return Some(Ok(Outcome::NeedsWhole));
     }
-    let client = &ctx.session.client;
+    let client = Arc::clone(&ctx.session.client);
     ctx.instance.inflict(fault, Some(client.id));
-    ctx.now = ctx.instance.clock.now();
+    ctx.renew_time();
     // After a crash nobody hears this.
     Some(Ok(match (fault, ctx.caller) {
         (Fault::RestartEmpty, Caller::Client) => Outcome::Close(Reply::OK),
