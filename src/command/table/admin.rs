@@ -131,7 +131,7 @@ pub(super) const CLUSTER_ROWS: &[Row] = &[
 /// The rows of the group `generic`.
 pub(super) const WAIT_ROWS: &[Row] = &[
     row("wait", exactly(3))
-        .flags(&[Flags::NOSCRIPT])
+        .flags(&[Flags::BLOCKING])
         .categories_too(&[Categories::CONNECTION])
         .since(Origin::Redis("3.0.0"))
         .complexity("O(1)")
@@ -140,7 +140,7 @@ pub(super) const WAIT_ROWS: &[Row] = &[
         .tips(&["request_policy:all_shards", "response_policy:agg_min"])
         .run(replication::wait),
     row("waitaof", exactly(4))
-        .flags(&[Flags::NOSCRIPT])
+        .flags(&[Flags::BLOCKING])
         .categories_too(&[Categories::CONNECTION])
         .since(Origin::Redis("7.2.0"))
         .complexity("O(1)")

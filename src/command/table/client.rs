@@ -18,7 +18,12 @@ pub(super) const SUBCOMMANDS: &[Row] = &[
         .summary("Refused: no keys are tracked.")
         .run(client::caching),
     connection_row("client|capa", at_least(3))
-        .flags(&[Flags::NOSCRIPT, Flags::LOADING, Flags::STALE])
+        .flags(&[
+            Flags::NOSCRIPT,
+            Flags::LOADING,
+            Flags::STALE,
+            Flags::ALLOW_BUSY,
+        ])
         .since(Origin::Valkey("8.0.0"))
         .complexity("O(1)")
         .syntax("capability ...")
@@ -107,6 +112,7 @@ pub(super) const SUBCOMMANDS: &[Row] = &[
         .complexity("O(1)")
         .syntax("attr:<LIB-NAME libname | LIB-VER libver>")
         .summary("Notes the name or the version of the client library.")
+        .tips(&["request_policy:all_nodes", "response_policy:all_succeeded"])
         .run(client::setinfo),
     connection_row("client|setname", exactly(3))
         .flags(&[Flags::NOSCRIPT, Flags::LOADING, Flags::STALE])
@@ -114,6 +120,7 @@ pub(super) const SUBCOMMANDS: &[Row] = &[
         .complexity("O(1)")
         .syntax("connection-name")
         .summary("Names this connection.")
+        .tips(&["request_policy:all_nodes", "response_policy:all_succeeded"])
         .run(client::setname),
     connection_row("client|tracking", at_least(3))
         .flags(&[Flags::NOSCRIPT, Flags::LOADING, Flags::STALE])

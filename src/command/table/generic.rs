@@ -59,7 +59,11 @@ pub(super) const ROWS: &[Row] = &[
         .complexity("O(1) for each call, O(N) in the number of keys for a whole pass.")
         .syntax("cursor [MATCH pattern] [COUNT count] [TYPE type]")
         .summary("Walks over the keys of the database, some with each call.")
-        .tips(&["nondeterministic_output", "request_policy:special"])
+        .tips(&[
+            "nondeterministic_output",
+            "request_policy:special",
+            "response_policy:special",
+        ])
         .run(generic::scan),
     generic_row("touch", at_least(2))
         .flags(&[Flags::READONLY, Flags::FAST])
@@ -75,7 +79,11 @@ pub(super) const ROWS: &[Row] = &[
         .since(Origin::Redis("1.0.0"))
         .complexity("O(1)")
         .summary("Returns a key drawn at random.")
-        .tips(&["request_policy:all_shards", "nondeterministic_output"])
+        .tips(&[
+            "request_policy:all_shards",
+            "response_policy:special",
+            "nondeterministic_output",
+        ])
         .run(generic::randomkey),
     generic_row("rename", exactly(3))
         .flags(&[Flags::WRITE])

@@ -106,12 +106,14 @@ const CONFIG_SUBCOMMANDS: &[Row] = &[
         .since(Origin::Redis("2.0.0"))
         .complexity("O(1)")
         .summary("Sets the counters of INFO to zero.")
+        .tips(&["request_policy:all_nodes", "response_policy:all_succeeded"])
         .run(server::config_resetstat),
     row("config|rewrite", exactly(2))
         .flags(&[Flags::ADMIN, Flags::NOSCRIPT, Flags::LOADING, Flags::STALE])
         .since(Origin::Redis("2.8.0"))
         .complexity("O(N) in the lines of the file.")
         .summary("Puts the present settings into the configuration file.")
+        .tips(&["request_policy:all_nodes", "response_policy:all_succeeded"])
         .run(server::config_rewrite),
     row("config|help", exactly(2))
         .flags(&[Flags::LOADING, Flags::STALE])

@@ -112,7 +112,6 @@ pub(super) const ROWS: &[Row] = &[
         .complexity("O(N) in the number of keys.")
         .syntax("data:<key value> ...")
         .summary("Sets several keys at once if none of them exists.")
-        .tips(&["request_policy:multi_shard", "response_policy:agg_min"])
         .run(string::msetnx),
     string_row("strlen", exactly(2))
         .flags(&[Flags::READONLY, Flags::FAST])
@@ -232,8 +231,8 @@ pub(super) const ROWS: &[Row] = &[
         .summary("Removes a key if its value meets a condition.")
         .run(generic::delex),
     string_row("delifeq", exactly(3))
-        .flags(&[Flags::WRITE])
-        .keys(Keys::first(Usage::COMPARE_AND_REMOVE))
+        .flags(&[Flags::WRITE, Flags::FAST])
+        .keys(Keys::first(Usage::REMOVE))
         .since(Origin::Valkey("9.0.0"))
         .complexity("O(1)")
         .syntax("key value")

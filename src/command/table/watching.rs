@@ -86,7 +86,7 @@ const LATENCY_SUBCOMMANDS: &[Row] = &[
         .complexity("O(1)")
         .syntax("[event ...]")
         .summary("Forgets the samples of events, or of all.")
-        .tips(&["request_policy:all_nodes", "response_policy:all_succeeded"])
+        .tips(&["request_policy:all_nodes", "response_policy:agg_sum"])
         .run(latency::reset),
     row("latency|help", exactly(2))
         .flags(&[Flags::LOADING, Flags::STALE])
