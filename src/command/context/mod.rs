@@ -1,12 +1,13 @@
 //! What a command is given beside its arguments.
 
-mod refusal;
+mod clocks;
+mod locks;
 
 use std::sync::Arc;
 
 use crate::clock::{BootTime, Laps, Reading};
 use crate::command::table::Row;
-use crate::command::tally::{Locks, StepCommand, Tally};
+use crate::command::tally::{StepCommand, Tally};
 use crate::durability::Keeper;
 use crate::histogram::Bucket;
 use crate::instance::Instance;
@@ -159,36 +160,6 @@ impl<'a> Context<'a> {
         self.is_disturbed |= self.is_memory_full;
     }
 
-    /// Lets somebody else call commands; tells who did before.
-    #[inline]
-    pub fn enter(&mut self, caller: Caller) -> Caller {
-        if self.caller == Caller::Client {
-            self.frozen = None;
-        }
-        std::mem::replace(&mut self.caller, caller)
-    }
-
-    /// Both clocks: as they are for a client's command, and as they were at its beginning for all
-    /// commands of a script or a transaction, so that no time passes within it.
-    pub fn clocks(&mut self) -> Reading {
-        let clock = &self.instance.clock;
-        if self.caller == Caller::Client {
-            return clock.read();
-        }
-        let (now, access) = (self.now, self.access);
-        *self.frozen.get_or_insert_with(|| match access {
-            Access::Whole => clock.read().at(now),
-            // A native script takes no time, but the batch before it may have.
-            Access::Beside | Access::Busy => clock.read(),
-        })
-    }
-
-    /// Looks at the clocks again: DEBUG ADVANCE has moved them.
-    pub fn renew_time(&mut self) {
-        self.now = self.instance.clock.now();
-        self.frozen = None;
-    }
-
     /// The key in the selected database, for a change.
     #[inline]
     pub fn key<'k>(&'k mut self, key: &'k [u8]) -> KeyGuard<'k> {
@@ -321,12 +292,6 @@ impl<'a> Context<'a> {
     #[inline]
     pub fn count_step(&mut self, command: StepCommand) {
         self.tally.add_step(command);
-    }
-
-    /// Counts what became of locks.
-    #[inline]
-    pub fn locks(&mut self) -> &mut Locks {
-        &mut self.tally.locks
     }
 
     /// Counts a script that runs natively.

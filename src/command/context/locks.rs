@@ -1,8 +1,9 @@
-//! A lock that is refused: counted, and told to LOCK.
+//! What becomes of locks, counted for INFO, and told to LOCK where one is refused.
 
 use std::sync::Arc;
 
 use super::Context;
+use crate::command::tally::Locks;
 use crate::contention::Refusal;
 use crate::keyspace::Signature;
 
@@ -39,5 +40,11 @@ impl Context<'_> {
             let client = instance.clients.get(&holder?.maker())?;
             Some(Arc::clone(&client))
         });
+    }
+
+    /// Counts what became of locks.
+    #[inline]
+    pub fn locks(&mut self) -> &mut Locks {
+        &mut self.tally.locks
     }
 }
