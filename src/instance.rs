@@ -14,6 +14,7 @@ use parking_lot::RwLock;
 use smallvec::SmallVec;
 use tokio::sync::Notify;
 
+use crate::auth::AuthFailures;
 use crate::client::{Client, Clients};
 use crate::clock::{BootTime, Clock};
 use crate::config::{Config, NotifyFlags};
@@ -66,6 +67,8 @@ pub struct Instance {
     pub latency: Latency,
     /// Who watches every command.
     pub monitors: Monitors,
+    /// Who has guessed a password.
+    pub auth_failures: AuthFailures,
     /// Who must wait.
     pub pause: Pause,
     /// How much memory the keys may take.
@@ -143,6 +146,7 @@ impl Instance {
             slowlog: Slowlog::default(),
             latency: Latency::default(),
             monitors: Monitors::default(),
+            auth_failures: AuthFailures::default(),
             pause: Pause::default(),
             memory_limit: MemoryLimit::default(),
             faults: Faults::default(),

@@ -61,6 +61,7 @@
 //! [`fault`] makes trouble on demand. [`cli`] and [`program`] are the program,
 //! [`mod@bench`] its load generator, [`torture`] its check of mutual exclusion under faults.
 
+pub mod auth;
 pub mod bench;
 pub mod cli;
 pub mod client;

@@ -66,6 +66,8 @@ counters! {
     connections_received,
     /// Connections refused for `maxclients`.
     connections_rejected,
+    /// Wrong passwords.
+    auth_failures,
     /// Replies that were errors.
     error_replies,
     /// Bytes read from sockets.

@@ -3,7 +3,9 @@
 use crate::REDIS_VERSION;
 use crate::client::{self, Mark};
 use crate::command::args;
-use crate::command::{CommandResult, Context, Outcome, monitor, pubsub, transaction};
+use crate::command::{
+    Blocked, Caller, CommandResult, Context, Outcome, monitor, pubsub, transaction,
+};
 use crate::error::{CommandError, Quoted};
 use crate::resp::Protocol;
 use crate::resp::reply::Reply;
@@ -76,13 +78,19 @@ pub fn select(ctx: &mut Context<'_>, args: &[&[u8]]) -> CommandResult {
 ///
 /// `AUTH [username] password`
 pub fn auth(ctx: &mut Context<'_>, args: &[&[u8]]) -> CommandResult {
-    match args[1..] {
-        [_] if !ctx.instance.config.settings.has_password() => Err(CommandError::NoPassword),
-        [password] => authenticate(ctx, USER, password),
-        [user, password] => authenticate(ctx, user, password),
-        _ => Err(CommandError::Syntax),
+    let (user, password) = match args[1..] {
+        [_] if !ctx.instance.config.settings.has_password() => {
+            return Err(CommandError::NoPassword);
+        }
+        [password] => (USER, password),
+        [user, password] => (user, password),
+        _ => return Err(CommandError::Syntax),
+    };
+    if authenticate(ctx, user, password) {
+        Ok(Reply::OK.into())
+    } else {
+        wrong_password(ctx)
     }
-    .map(|()| Reply::OK.into())
 }
 
 /// Replies the user of this connection: the only one.
@@ -92,14 +100,39 @@ pub fn whoami(_ctx: &mut Context<'_>, _args: &[&[u8]]) -> CommandResult {
     Ok(Reply::bulk(USER).into())
 }
 
-fn authenticate(ctx: &mut Context<'_>, user: &[u8], password: &[u8]) -> Result<(), CommandError> {
+/// Whether these are the credentials; then the connection may do all.
+fn authenticate(ctx: &mut Context<'_>, user: &[u8], password: &[u8]) -> bool {
     let expected = ctx.instance.config.settings.requirepass();
     let is_right = user == USER && expected.is_none_or(|expected| is_same(&expected, password));
-    if !is_right {
-        return Err(CommandError::WrongPassword);
+    ctx.session.is_authenticated |= is_right;
+    is_right
+}
+
+/// The answer to a wrong password, at its time.
+#[cold]
+fn wrong_password(ctx: &mut Context<'_>) -> CommandResult {
+    let (instance, client) = (ctx.instance, &ctx.session.client);
+    instance.stats.auth_failures.add(1);
+    if let Some(count) = instance.auth_failures.to_log(ctx.now) {
+        tracing::warn!(
+            "wrong passwords: {count} since the last such line, the latest from client {} at {}",
+            client.id,
+            client.address.peer()
+        );
     }
-    ctx.session.is_authenticated = true;
-    Ok(())
+    let per_second = instance.config.settings.auth_failures_per_second();
+    let end = instance.auth_failures.answer_at(ctx.now, per_second);
+    let error = CommandError::WrongPassword;
+    if end.is_none() || ctx.caller != Caller::Client {
+        return Err(error);
+    }
+    let reply = error.into_reply();
+    ctx.count_error(&reply);
+    Ok(Outcome::Blocked(Box::new(Blocked {
+        end,
+        reply,
+        sync: None,
+    })))
 }
 
 /// Compares in a time that depends on the lengths alone.
@@ -120,8 +153,10 @@ pub fn hello(ctx: &mut Context<'_>, args: &[&[u8]]) -> CommandResult {
         Some(version) => Some(parse_protocol(version)?),
     };
     let greeting = Greeting::parse(args.get(2..).unwrap_or_default())?;
-    if let Some((user, password)) = greeting.credentials {
-        authenticate(ctx, user, password)?;
+    if let Some((user, password)) = greeting.credentials
+        && !authenticate(ctx, user, password)
+    {
+        return wrong_password(ctx);
     }
     if !ctx.session.is_authenticated {
         return Err(CommandError::HelloNoAuth);

@@ -163,7 +163,12 @@ fn disk_failing(ctx: &Context<'_>) -> CommandError {
 }
 
 fn is_failure(result: &CommandResult) -> bool {
-    matches!(result, Ok(Outcome::Reply(Reply::Error(_))) | Err(_))
+    match result {
+        Ok(Outcome::Reply(Reply::Error(_))) | Err(_) => true,
+        // The answer to a wrong password comes later.
+        Ok(Outcome::Blocked(blocked)) => matches!(blocked.reply, Reply::Error(_)),
+        Ok(_) => false,
+    }
 }
 
 /// The row of a request, whose argument count fits it.

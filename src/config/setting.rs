@@ -217,7 +217,8 @@ mod tests {
     ];
 
     /// Settings that Redis 7.0.15 does not know.
-    const LATER_OR_OURS: [&str; 13] = [
+    const LATER_OR_OURS: [&str; 14] = [
+        "auth-failures-per-second",
         "cluster-announce-human-nodename",
         "durability",
         "enable-debug-assert",

@@ -89,6 +89,7 @@ pub enum ClientClass {
 /// What CONFIG SET can change.
 #[derive(Debug, Default)]
 struct Runtime {
+    auth_failures_per_second: AtomicU32,
     busy_reply_threshold_ms: AtomicU64,
     client_query_buffer_limit: AtomicU64,
     lock_contention_entries: AtomicU32,
@@ -147,6 +148,9 @@ impl Settings {
         self.observation.refresh(&table);
         self.durability.refresh(&table);
         runtime
+            .auth_failures_per_second
+            .store(table.count("auth-failures-per-second"), Relaxed);
+        runtime
             .busy_reply_threshold_ms
             .store(table.long_count("busy-reply-threshold"), Relaxed);
         runtime
@@ -192,6 +196,11 @@ impl Settings {
             .tcp_keepalive_s
             .store(table.count("tcp-keepalive"), Relaxed);
         runtime.timeout_s.store(table.count("timeout"), Relaxed);
+    }
+
+    /// How many failed AUTHs are answered in a second; 0 for any number.
+    pub fn auth_failures_per_second(&self) -> u32 {
+        self.runtime.auth_failures_per_second.load(Relaxed)
     }
 
     /// Milliseconds after which others are answered BUSY; `None` for never.

@@ -48,6 +48,13 @@ pub(super) const HONOURED: &[Setting] = &[
         Honoured("whether there is a journal, if `durability` is not given; `no` is `none`"),
     ),
     Setting::new(
+        "auth-failures-per-second",
+        Kind::Integer { min: 0, max: 1_000_000 },
+        "100",
+        AtRuntime,
+        Honoured("our own: how many wrong passwords are answered in a second; 0 for any number"),
+    ),
+    Setting::new(
         "auto-aof-rewrite-min-size",
         MEMORY,
         "67108864",

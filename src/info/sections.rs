@@ -87,6 +87,8 @@ pub(super) fn clients(instance: &Instance, _now: BootTime, text: &mut String) {
         "tracking_clients": 0,
         "pubsub_clients": count(&|client| client.is_subscriber()),
         "clients_in_timeout_table": count(&|client| client.waiting() == Block::Timed),
+        "total_blocking_keys": 0,
+        "total_blocking_keys_on_nokey": 0,
     );
 }
 
@@ -175,6 +177,10 @@ pub(super) fn stats(instance: &Instance, now: BootTime, text: &mut String) {
         "unexpected_error_replies": 0,
         "total_error_replies": stats.error_replies.read(),
         "dump_payload_sanitizations": 0,
+        "acl_access_denied_auth": stats.auth_failures.read(),
+        "acl_access_denied_cmd": 0,
+        "acl_access_denied_key": 0,
+        "acl_access_denied_channel": 0,
         "scripts_run_natively": stats.scripts_native.read(),
         "scripts_run_in_lua": stats.scripts_lua.read(),
     );

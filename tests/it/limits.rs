@@ -1,15 +1,20 @@
 //! Every limit that a user can set, and what happens to a client that reaches it.
 
 use std::os::fd::{BorrowedFd, RawFd};
+use std::time::Duration;
 
 use quintlock::Server;
 use socket2::SockRef;
 
 use crate::support::alone::{alone, resident_bytes};
-use crate::support::client::Connection;
+use crate::support::client::{Connection, Received};
+use crate::support::program::serve;
 use crate::support::service::{assert_no_server_panicked, connect, eventually, start};
 
 const MIB: usize = 1 << 20;
+
+/// Long enough for a wrong reply to come.
+const SILENCE: Duration = Duration::from_millis(20);
 
 fn clients(witness: &mut Connection) -> usize {
     witness.text("CLIENT LIST").lines().count()
@@ -205,6 +210,84 @@ fn select_chooses_from_as_many_databases_as_there_are() {
     );
     assert_eq!(client.ask("SET k v"), "+OK");
     assert_eq!(connect(&server).ask("EXISTS k"), ":0");
+}
+
+const WRONG: &str = "-WRONGPASS invalid username-password pair or user is disabled.";
+
+#[test]
+fn who_guesses_passwords_waits_for_the_answers_and_nobody_else_does() {
+    let server = start(&[("requirepass", "hush"), ("auth-failures-per-second", "10")]);
+    let (mut guesser, mut other, mut honest) =
+        (connect(&server), connect(&server), connect(&server));
+    for guess in 0..9 {
+        assert_eq!(guesser.ask(&format!("AUTH {guess}")), WRONG);
+    }
+    assert_eq!(other.ask("HELLO 3 AUTH default guess"), WRONG);
+    // A second's worth was answered at once. From here on each waits for its turn.
+    guesser.send_raw(b"AUTH 10\r\nAUTH hush\r\nPING\r\n");
+    eventually("the guess was counted", || guesses(&mut honest) == 11);
+    other.send_raw(b"HELLO 2 AUTH default guess\r\n");
+    eventually("the other one was counted", || guesses(&mut honest) == 12);
+    assert_eq!(honest.info("blocked_clients"), 2);
+    server.advance(Duration::from_millis(99));
+    assert_eq!(guesser.receive(SILENCE), Ok(Received::Silence));
+    server.advance(Duration::from_millis(1));
+    assert_eq!(
+        [guesser.next(), guesser.next(), guesser.next()],
+        [WRONG, "+OK", "+PONG"]
+    );
+    assert_eq!(other.receive(SILENCE), Ok(Received::Silence));
+    server.advance(Duration::from_millis(100));
+    assert_eq!(other.next(), WRONG);
+    assert_eq!(honest.info("acl_access_denied_auth"), 12);
+    assert!(
+        honest
+            .text("INFO errorstats")
+            .contains("errorstat_WRONGPASS:count=12")
+    );
+    let calls = honest.text("INFO commandstats");
+    for (command, failed) in [("auth", 10), ("hello", 2)] {
+        let mut lines = calls.lines();
+        let line = lines.find(|line| line.starts_with(&format!("cmdstat_{command}:")));
+        let ending = format!("failed_calls={failed}");
+        assert!(line.is_some_and(|line| line.ends_with(&ending)), "{calls}");
+    }
+    assert_eq!(honest.ask("CONFIG SET auth-failures-per-second 0"), "+OK");
+    for guess in 0..100 {
+        assert_eq!(guesser.ask(&format!("AUTH {guess}")), WRONG);
+    }
+}
+
+/// How many wrong passwords the server has seen, asked with the right one.
+fn guesses(honest: &mut Connection) -> u64 {
+    assert_eq!(honest.ask("AUTH hush"), "+OK");
+    honest.info("acl_access_denied_auth")
+}
+
+#[test]
+fn the_log_tells_of_wrong_passwords_but_not_of_each() {
+    let (server, address) = serve(&["--requirepass", "hush", "--durability", "none"]);
+    let mut guesser = Connection::open(address).expect("a connection");
+    for guess in 0..50 {
+        assert_eq!(guesser.ask(&format!("AUTH {guess}")), WRONG);
+    }
+    assert_eq!(guesser.ask("AUTH hush"), "+OK");
+    guesser.send(&["SHUTDOWN", "NOSAVE"]);
+    assert_eq!(guesser.next(), "closed");
+    let lines: Vec<String> = std::iter::from_fn(|| server.lines.recv().ok()).collect();
+    let told: Vec<_> = lines
+        .iter()
+        .filter(|line| line.contains("wrong password"))
+        .collect();
+    let expected = "wrong passwords: 1 since the last such line, the latest from client ";
+    assert!(
+        matches!(&told[..], [line] if line.contains(expected)),
+        "{lines:#?}"
+    );
+    assert!(
+        !lines.iter().any(|line| line.contains("hush")),
+        "{lines:#?}"
+    );
 }
 
 #[test]

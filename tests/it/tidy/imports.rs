@@ -113,6 +113,7 @@ pub(super) const ARROWS: &[(&str, &[&str])] = &[
     (
         "instance",
         &[
+            "auth",
             "client",
             "clock",
             "config",
@@ -181,6 +182,7 @@ pub(super) const ARROWS: &[(&str, &[&str])] = &[
     ("memory_limit", &["clock", "keyspace"]),
     ("pause", &["clock"]),
     ("receipt", &[]),
+    ("auth", &["clock"]),
     ("slowlog", &[]),
     ("sync", &["sim"]),
     ("contention", &["client", "clock"]),
