@@ -73,7 +73,7 @@ impl Usage {
     /// What is done with a key by this very request, where it depends on the options.
     pub fn resolved(self, args: &[&[u8]]) -> Usage {
         let has = |words: &[&str]| {
-            let options = args.iter().skip(2);
+            let options = args.iter().skip(3);
             options.into_iter().any(|arg| {
                 words
                     .iter()
