@@ -8,7 +8,7 @@
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Waker;
 
 use super::Mode;
@@ -18,7 +18,7 @@ use super::lock::DirectoryLock;
 use super::recent::Recent;
 use super::rewrite::Rewriting;
 use super::ring::Ring;
-use super::storage::Storage;
+use super::storage::{Storage, StoredFile};
 use super::wakeup::Wakeup;
 use crate::clock::{BootTime, Clock};
 use crate::keyspace::prefetch::prefetch;
@@ -45,8 +45,9 @@ pub struct Keeper {
     pub(super) marks: Marks,
     pub(super) storage: Storage,
     pub(super) wakeup: Arc<Wakeup>,
-    /// Held by whoever syncs, so that a rewrite does not take the file away meanwhile.
-    pub(super) syncing: Mutex<()>,
+    /// Held by whoever syncs, so that a rewrite does not take the file away meanwhile. It has the files
+    /// of before this start, until a sync has covered them or nothing of them counts any more.
+    pub(super) syncing: Mutex<Vec<StoredFile>>,
     pub(super) waiters: Mutex<Vec<Waker>>,
     /// Locked for as long as this server runs.
     pub(super) _lock: DirectoryLock,
@@ -59,8 +60,6 @@ pub(super) struct Marks {
     pub(super) appended: AtomicU64,
     /// How many of them are on the disk.
     pub(super) synced: AtomicU64,
-    /// Whether a sync has covered what the files had before this start.
-    pub(super) are_old_files_synced: AtomicBool,
     /// How many of them somebody waits for to be on the disk.
     pub(super) sync_wanted: AtomicU64,
     /// The latest deadline that was granted beyond `renew_us`, in boot microseconds.

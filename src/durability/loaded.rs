@@ -3,7 +3,7 @@
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::atomic::AtomicU64;
 
 use super::Mode;
 use super::dump::DumpCounts;
@@ -12,10 +12,11 @@ use super::journal::Journal;
 use super::keeper::{Keeper, Marks};
 use super::layout::{FIRST_POSITION, Identity};
 use super::left::Left;
-use super::manifest::Part;
+use super::manifest::{Part, file_name};
 use super::restore::Store;
 use super::rewrite::Rewriting;
 use super::ring::Ring;
+use super::storage::StoredFile;
 use super::wait::{self, Ended, Wait};
 use super::writer::Writer;
 use crate::clock::{BootTime, Clock};
@@ -61,6 +62,7 @@ impl Loaded<'_> {
         let journal = journal.map_err(denied("take space for the journal in"))?;
         let marks = self.marks(read, journal.writer.head());
         let (until_us, is_standing) = self.first_promise();
+        let old_files = self.unsynced_files();
         let keeper = Keeper {
             mode: settings.mode,
             clock,
@@ -71,7 +73,7 @@ impl Loaded<'_> {
             marks,
             storage: self.store.storage,
             wakeup: self.store.wakeup,
-            syncing: Mutex::default(),
+            syncing: Mutex::new(old_files),
             waiters: Mutex::default(),
             _lock: self.store.lock,
             boot_id: self.boot_id,
@@ -128,11 +130,31 @@ impl Loaded<'_> {
         Marks {
             appended: AtomicU64::new(appended),
             synced: AtomicU64::new(if is_synced { read } else { 0 }),
-            are_old_files_synced: AtomicBool::new(is_synced),
             guard_max_us: AtomicU64::new(guard_max_us),
             loading_until_us: AtomicU64::new(loading_until_us),
             ..Marks::default()
         }
+    }
+
+    /// What the server before has left without syncing it. A file that cannot be opened any more is
+    /// noted as any failure.
+    fn unsynced_files(&self) -> Vec<StoredFile> {
+        if self.ended.is_clean {
+            return Vec::new();
+        }
+        let Store {
+            settings,
+            storage,
+            manifest,
+            ..
+        } = &self.store;
+        let directory = &settings.directory;
+        let parts = manifest.parts().map(|part| part.path(directory));
+        let list = directory.join(file_name(&settings.stem));
+        let paths = parts.chain([list, directory.clone()]);
+        paths
+            .filter_map(|path| storage.open_to_sync(&path).ok())
+            .collect()
     }
 
     /// How far the first horizon reaches, and whether it stands already.

@@ -179,6 +179,7 @@ impl Keeper {
         match written {
             Ok(doubts) => {
                 self.storage.health.mend(doubts);
+                self.syncing.lock().clear();
                 rewriting.rewrites.fetch_add(1, Ordering::Relaxed);
                 rewriting.failures.store(0, Ordering::Relaxed);
                 rewriting.plan(0);

@@ -11,6 +11,7 @@ use super::Mode;
 use super::health::Recovery;
 use super::horizon::Promise;
 use super::keeper::{AHEAD_US, Keeper};
+use super::storage::StoredFile;
 use crate::clock::Stopwatch;
 
 /// How often a failing disk is tried, and how long `everysec` waits with a sync.
@@ -148,7 +149,7 @@ impl Keeper {
     /// # Errors
     /// The disk does not take it, or there is doubt about what it has taken before.
     pub(super) fn sync(&self) -> io::Result<()> {
-        let _syncing = self.syncing.lock();
+        let mut old_files = self.syncing.lock();
         let backlog = self.journal.lock().writer.backlog();
         if backlog.head <= self.marks.synced.load(Ordering::SeqCst) {
             return Ok(());
@@ -158,12 +159,8 @@ impl Keeper {
             let text = "something has failed, and the journal is not rewritten yet";
             return Err(io::Error::other(text));
         }
-        if !self.marks.are_old_files_synced.load(Ordering::SeqCst) {
-            self.sync_everything()?;
-            self.marks
-                .are_old_files_synced
-                .store(true, Ordering::SeqCst);
-        }
+        old_files.iter().try_for_each(StoredFile::sync_all)?;
+        old_files.clear();
         backlog.sync()?;
         self.marks.synced.store(backlog.head, Ordering::SeqCst);
         self.marks.journal_syncs.fetch_add(1, Ordering::Relaxed);
@@ -171,8 +168,8 @@ impl Keeper {
     }
 
     /// Syncs all that a start would read, whoever wrote it: the files, the list of them, and the
-    /// directory that they are in.
-    pub(super) fn sync_everything(&self) -> io::Result<()> {
+    /// directory that they are in. No rewrite runs.
+    fn sync_everything(&self) -> io::Result<()> {
         for path in self.rewriting.paths(&self.directory) {
             self.storage.sync(&path)?;
         }

@@ -93,6 +93,11 @@ impl Storage {
         self.open_with(path, &options)
     }
 
+    /// Opens a file or a directory that is there, to sync it.
+    pub(super) fn open_to_sync(&self, path: &Path) -> io::Result<StoredFile> {
+        self.open_with(path, OpenOptions::new().read(true))
+    }
+
     /// Makes a file; one of this name is emptied.
     pub(super) fn create(&self, path: &Path) -> io::Result<StoredFile> {
         let mut options = OpenOptions::new();
