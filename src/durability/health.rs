@@ -8,13 +8,14 @@
 //! * Anything else leaves *doubt*. After a sync that failed the system may have dropped what was to be
 //!   written, and it says so once: the next sync would succeed without it. A change that could not be
 //!   appended is in memory alone. Doubt ends only when the journal has been rewritten from the keys
-//!   in memory; until then nothing counts as synced.
+//!   in memory; until then nothing counts as synced. It outlives the process in the ring.
 
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
+use super::ring::Ring;
 use super::wakeup::Wakeup;
 use crate::sync::Mutex;
 
@@ -30,6 +31,8 @@ pub(super) struct Health {
     doubts: AtomicU64,
     /// How many of these doubts a rewrite has ended.
     mended: AtomicU64,
+    /// Where it is noted that there is doubt, once there is a ring.
+    ring: OnceLock<Arc<Ring>>,
 }
 
 /// What has become of a failure after a round of work that succeeded.
@@ -51,6 +54,20 @@ impl Health {
             turns: AtomicU64::new(0),
             doubts: AtomicU64::new(0),
             mended: AtomicU64::new(0),
+            ring: OnceLock::new(),
+        }
+    }
+
+    /// Notes doubt in this ring from now on. There is one; a second is not used.
+    pub(super) fn note_in(&self, ring: Arc<Ring>) {
+        let ring = self.ring.get_or_init(|| ring);
+        ring.note_doubt(!self.is_sound());
+    }
+
+    fn doubt(&self) {
+        self.doubts.fetch_add(1, Ordering::SeqCst);
+        if let Some(ring) = self.ring.get() {
+            ring.note_doubt(true);
         }
     }
 
@@ -58,7 +75,7 @@ impl Health {
     #[cold]
     pub(super) fn after_write(&self, path: &Path, error: &io::Error) {
         if !says_full(error) {
-            self.doubts.fetch_add(1, Ordering::SeqCst);
+            self.doubt();
         }
         self.begin(path, error);
     }
@@ -66,7 +83,7 @@ impl Health {
     /// Notes that a sync has failed.
     #[cold]
     pub(super) fn after_sync(&self, path: &Path, error: &io::Error) {
-        self.doubts.fetch_add(1, Ordering::SeqCst);
+        self.doubt();
         self.begin(path, error);
     }
 
@@ -116,6 +133,11 @@ impl Health {
     /// Notes that a rewrite has succeeded that had counted so many doubts.
     pub(super) fn mend(&self, doubts: u64) {
         self.mended.fetch_max(doubts, Ordering::SeqCst);
+        if let Some(ring) = self.ring.get().filter(|_| self.is_sound()) {
+            ring.note_doubt(false);
+            // A doubt that has come up meanwhile.
+            ring.note_doubt(!self.is_sound());
+        }
     }
 
     /// How many doubts a rewrite has ended.

@@ -1,7 +1,7 @@
 //! How a ring lies in its file, and what of it can be believed after a kill.
 //!
 //! ```text
-//! 0       words of 8 bytes: magic, boot, turn, salt, waits, ..., head, ..., two places
+//! 0       words of 8 bytes: magic, boot, turn, salt, waits, doubt, ..., head, ..., two places
 //! 65536   RING_BYTES of records; position p stands at p % RING_BYTES
 //! ```
 //!
@@ -41,6 +41,8 @@ pub(super) enum Word {
     Salt = 3,
     /// Until when nothing is granted, in boot microseconds; 0 for no wait.
     Waits = 4,
+    /// Not 0 while the journal must be rewritten, for something has failed that a sync does not mend.
+    Doubt = 5,
     /// The position behind the last record. It has a cache line of its own, as the places have:
     /// they are written by different threads.
     Head = 8,
@@ -139,6 +141,8 @@ pub(super) struct Contents {
     pub(super) place: Place,
     /// The position behind the last record.
     pub(super) head: u64,
+    /// Whether the journal had to be rewritten, and was not yet.
+    pub(super) is_in_doubt: bool,
     /// The requests that are not in the increment.
     pub(super) requests: Vec<u8>,
 }
@@ -192,6 +196,7 @@ pub(super) fn read(file: &[u8], boot_id: &str) -> Result<Contents, Unusable> {
         identity,
         place,
         head,
+        is_in_doubt: word(Word::Doubt as usize)? != 0,
         requests,
     })
 }

@@ -60,13 +60,25 @@ impl Loaded<'_> {
         let read = writer.head();
         let journal = Journal::start(writer, Arc::clone(&self.boot_id), &clock);
         let journal = journal.map_err(denied("take space for the journal in"))?;
+        let (recent, ring) = journal.writer.recent();
+        let health = Arc::clone(&self.store.storage.health);
+        if self
+            .left
+            .as_ref()
+            .is_some_and(|left| left.contents.is_in_doubt)
+        {
+            let text = "a write or sync has failed, and the server was killed before it had \
+                        rewritten the journal";
+            health.after_loss(&io::Error::other(text));
+        }
+        health.note_in(Arc::clone(&ring));
         let marks = self.marks(read, journal.writer.head());
         let (until_us, is_standing) = self.first_promise();
         let old_files = self.unsynced_files();
         let keeper = Keeper {
             mode: settings.mode,
             clock,
-            recent: journal.writer.recent(),
+            recent: (recent, ring),
             journal: Mutex::new(journal),
             horizon: Mutex::new(self.store.horizon),
             rewriting: Rewriting::new(self.store.manifest, &settings.stem, self.ended.others_bytes),
@@ -79,7 +91,7 @@ impl Loaded<'_> {
             boot_id: self.boot_id,
             directory: settings.directory.clone(),
         };
-        if settings.mode == Mode::Always {
+        if settings.mode == Mode::Always && health.is_sound() {
             keeper.sync().map_err(denied("sync"))?;
         }
         if !is_standing {

@@ -75,6 +75,7 @@ impl Ring {
             (Word::Boot, identity.boot),
             (Word::Salt, identity.salt),
             (Word::Waits, identity.waits_us),
+            (Word::Doubt, 0),
             (Word::Head, FIRST_POSITION),
         ];
         for (word, value) in words {
@@ -142,6 +143,12 @@ impl Ring {
             reach: reach.max(place.reach),
             ..place
         });
+    }
+
+    /// Notes whether the journal must be rewritten: who comes after a kill must know it.
+    pub(super) fn note_doubt(&self, is_in_doubt: bool) {
+        self.word(Word::Doubt)
+            .store(u64::from(is_in_doubt), Ordering::SeqCst);
     }
 
     /// Nobody goes on with what is in it.

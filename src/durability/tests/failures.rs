@@ -58,6 +58,35 @@ fn after_a_failed_sync_none_counts_until_the_journal_is_rewritten() {
 }
 
 #[test]
+fn a_failed_sync_is_not_forgotten_by_a_kill() {
+    for mode in ["guard", "everysec", "always"] {
+        let place = Place::new(mode);
+        let server = place.start();
+        server.take("lock");
+        server.fail_step(0, broken);
+        assert!(server.keeper.sync().is_err(), "{mode}");
+        drop(server);
+        // However often it is killed before it has rewritten the journal.
+        for _ in 0..2 {
+            let server = place.start();
+            assert!(server.keeper.is_failing(), "{mode}");
+            assert!(server.keeper.sync().is_err(), "{mode}");
+            assert!(server.keeper.close().is_err(), "{mode}");
+        }
+        let server = place.start();
+        assert!(server.rewrite(), "{mode}");
+        assert_eq!(server.keeper.storage.health.recover(), Recovery::Done);
+        assert!(server.keeper.sync().is_ok(), "{mode}");
+        drop(server);
+        let server = place.start();
+        assert!(
+            !server.keeper.is_failing() && server.holds("lock"),
+            "{mode}"
+        );
+    }
+}
+
+#[test]
 fn a_release_that_the_disk_did_not_take_is_not_told_to_be_synced() {
     for mode in ["guard", "everysec", "always"] {
         let place = Place::new(mode);
