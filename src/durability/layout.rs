@@ -167,6 +167,10 @@ pub(super) fn read(file: &[u8], boot_id: &str) -> Result<Contents, Unusable> {
         Some(u64::from_le_bytes(bytes.try_into().ok()?))
     };
     let word = |index: usize| word(index).ok_or(Unusable::Damaged);
+    // A start that was interrupted had not even begun to write one.
+    if file.is_empty() {
+        return Err(Unusable::Missing);
+    }
     match word(Word::Magic as usize)? {
         MAGIC => {}
         0 => return Err(Unusable::Retired),
@@ -330,6 +334,7 @@ mod tests {
         assert_eq!(read(&file, BOOT).unwrap().identity, identity);
         assert_eq!(read(&file, "another"), Err(Unusable::Boot));
         assert_eq!(read(&file[..100], BOOT), Err(Unusable::Damaged));
+        assert_eq!(read(&[], BOOT), Err(Unusable::Missing));
         assert_eq!(read(&file[..file.len() - 1], BOOT), Err(Unusable::Damaged));
         file[..8].copy_from_slice(b"QLRING02");
         assert_eq!(read(&file, BOOT), Err(Unusable::Version));

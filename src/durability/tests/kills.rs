@@ -76,6 +76,23 @@ fn start_and_use(place: &Place) -> Running {
 }
 
 #[test]
+fn a_kill_in_the_first_start_leaves_nothing_to_wait_for() {
+    for mode in ["guard", "always"] {
+        for number in 0.. {
+            let place = Place::new(mode);
+            let count = Arc::default();
+            let start = || drop(place.try_start(kill_at(number, &count)));
+            let ended = catch_unwind(AssertUnwindSafe(start));
+            assert_eq!(place.start().loading_ms(), None, "{mode}, step {number}");
+            if ended.is_ok() {
+                assert!(number > 2, "there were steps");
+                break;
+            }
+        }
+    }
+}
+
+#[test]
 fn a_kill_in_a_start_after_a_kill_changes_nothing() {
     for mode in ["guard", "always"] {
         kill_everywhere(
