@@ -111,7 +111,7 @@ pub(crate) fn run(seed: u64, is_traced: bool) -> Result<Figures, String> {
     let mut simulation = Simulation {
         network: Network::new(Weather::new(&mut random)),
         key: world.new_key(),
-        end_ns: world.now_ns() + ttl_ms * 1_000_000 * random.between(4, 20),
+        end_ns: world.now_ns() + ttl_ms * 1_000_000 * random.between(3, 10),
         releases: random.choice(&[20, 50, 90]),
         extends: random.choice(&[0, 30]),
         world: Arc::clone(&world),
@@ -494,7 +494,8 @@ impl Simulation {
         let bytes = encode(&[b"EVAL", RELEASE, b"1", key.as_bytes(), token.as_bytes()]);
         self.call_all(number, None, &bytes);
         self.clients[number].state = State::Resting;
-        let rest_ns = self.random.between(1_000_000, 80_000_000);
+        let ttl_ns = self.clients[number].ttl_ms * 1_000_000;
+        let rest_ns = self.random.between(ttl_ns / 50, ttl_ns / 4);
         self.wake(number, rest_ns);
     }
 }

@@ -45,7 +45,14 @@ impl Simulation {
         self.is_first_of_boot = self.since.has_crashed || is_unannotated;
         self.first = self.operations.len();
         self.looked_ns = seen_ns;
-        self.since = Since::default();
+        // A disk that has failed is not forgotten.
+        let keeper = host.instance().keeper.get();
+        let is_in_doubt = keeper.is_some_and(|keeper| keeper.is_failing());
+        self.since = Since {
+            is_lossy: is_in_doubt,
+            is_in_doubt,
+            ..Since::default()
+        };
         self.has_started = true;
         Ok(())
     }
@@ -63,7 +70,8 @@ impl Simulation {
             Mode::Guard | Mode::EverySec => since.synced_ns,
         };
         // What was restored last may itself be gone.
-        (kept_until_ns >= self.looked_ns).then_some(Ending {
+        let is_gone = kept_until_ns < self.looked_ns || since.is_in_doubt && since.has_crashed;
+        (!is_gone).then_some(Ending {
             kept_until_ns,
             is_lossy: since.is_lossy,
             // A start after a crash counts the time that locks have left from when it has read the
@@ -119,9 +127,11 @@ impl Simulation {
             && (since.is_clean
                 || !since.has_lost_ring && !since.has_crashed
                 || self.plan.mode == Mode::Always && !since.has_lost_ring);
-        // The time between two starts of the machine is unknown: what was left is waited for again.
-        let left_ns = self.waits_until_ns - i128::from(since.over_ns);
-        let still_waits = left_ns > 0 && until_ns <= now_ns + left_ns + 100_000_000;
+        // Whoever ends while it waits must wait again, after a crash for all that it had to.
+        let still_waits = match since.has_crashed {
+            true => wait_ms <= self.waits_ms + 100,
+            false => until_ns <= self.waits_until_ns + 100_000_000,
+        };
         self.world.trace(|| format!("waits for {wait_ms} ms"));
         if wait_ms > 0 {
             self.figures.waits += 1;
@@ -130,10 +140,11 @@ impl Simulation {
             return Err(format!("it waits for {wait_ms} ms, and has lost nothing"));
         }
         let longest_ms = TTL_MS_MAX.min(self.plan.guard_max_ms) + AHEAD_MS + 10;
-        if wait_ms > longest_ms && self.has_started && !since.is_lossy {
+        if wait_ms > longest_ms && self.has_started && !since.is_lossy && !still_waits {
             return Err(format!("it waits for {wait_ms} ms, beyond every lock"));
         }
         self.waits_until_ns = if wait_ms > 0 { until_ns } else { 0 };
+        self.waits_ms = wait_ms;
         Ok(())
     }
 

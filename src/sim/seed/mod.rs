@@ -29,6 +29,8 @@ struct Since {
     has_crashed: bool,
     has_lost_ring: bool,
     is_lossy: bool,
+    /// The disk had failed before, and what was restored then may not be on it.
+    is_in_doubt: bool,
     /// Everything that was answered by then is on the disk.
     synced_ns: u64,
     /// When clients could last be answered.
@@ -56,6 +58,7 @@ struct Simulation {
     crashes: Vec<Crash>,
     /// Until when a start was told to wait, in the world's time.
     waits_until_ns: i128,
+    waits_ms: u64,
     has_started: bool,
     /// The machine had crashed before the last look.
     is_first_of_boot: bool,
@@ -89,6 +92,7 @@ pub(crate) fn run(seed: u64, is_traced: bool) -> Result<Figures, String> {
         since: Since::default(),
         crashes: Vec::new(),
         waits_until_ns: 0,
+        waits_ms: 0,
         has_started: false,
         is_first_of_boot: false,
         figures: Figures::default(),
