@@ -291,14 +291,17 @@ fn run_lua(
     let database = ctx.session.database;
     let reply = with_vm(&instance, |vm| {
         let mut calls = ScriptCalls::new(ctx, script.flags, read_only, Some(&running));
-        vm.run(
+        vm.put_lasting(&instance.scripts.lasting());
+        let reply = vm.run(
             script.sha1_text(),
             &script.body,
             keys,
             argv,
             &mut calls,
             &pulse,
-        )
+        );
+        instance.scripts.set_lasting(vm.lasting());
+        reply
     });
     ctx.session.select(database);
     ctx.is_half_done |= running.is_half_done();

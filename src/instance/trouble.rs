@@ -59,7 +59,7 @@ impl Instance {
         }
         self.keyspace.sweep(Sweep::On);
         self.keyspace.reset_expired();
-        self.scripts.flush();
+        self.scripts.restart();
         self.contention.set_records_max(0);
         self.stats.reset();
         self.rates.reset();

@@ -14,6 +14,7 @@ use parking_lot::Mutex;
 use smallvec::SmallVec;
 
 use crate::error::CommandError;
+use crate::script::lua::Lasting;
 use crate::script::native::{NotNative, Program};
 use crate::script::shebang::ScriptFlags;
 
@@ -72,6 +73,8 @@ pub struct Scripts {
     /// Rises whenever a script is forgotten.
     generation: AtomicU64,
     running: Mutex<Option<Arc<Running>>>,
+    /// What the scripts that ran in Lua have left behind.
+    lasting: Mutex<Lasting>,
 }
 
 /// The scripts that a connection ran last: as many as a lock library has.
@@ -175,6 +178,23 @@ impl Scripts {
         self.evaluated.lock().clear();
         self.epoch.fetch_add(1, Ordering::SeqCst);
         self.generation.fetch_add(1, Ordering::SeqCst);
+        self.lasting.lock().forget_settings();
+    }
+
+    /// Forgets all that a script has left.
+    pub fn restart(&self) {
+        self.flush();
+        *self.lasting.lock() = Lasting::default();
+    }
+
+    /// What the scripts that ran in Lua have left behind.
+    pub fn lasting(&self) -> Lasting {
+        *self.lasting.lock()
+    }
+
+    /// One more has run, and leaves this behind.
+    pub fn set_lasting(&self, lasting: Lasting) {
+        *self.lasting.lock() = lasting;
     }
 
     /// How often all scripts were forgotten.

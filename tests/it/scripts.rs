@@ -232,6 +232,120 @@ fn no_key_expires_in_the_middle_of_a_script() {
     assert_eq!(observer.ask("GET lock"), "$-1");
 }
 
+/// What a script sets, where it shows, and how it shows before and after.
+const LEFT: [(&str, &str, &str, &str); 9] = [
+    (
+        "cjson.encode_number_precision(3)",
+        "cjson.encode(3.14159265)",
+        "3.14159265",
+        "3.14",
+    ),
+    (
+        "cjson.encode_sparse_array(true)",
+        "pcall(cjson.encode, {[99] = 1})",
+        "false",
+        "true",
+    ),
+    (
+        "cjson.encode_max_depth(1)",
+        "pcall(cjson.encode, {{}})",
+        "true",
+        "false",
+    ),
+    (
+        "cjson.decode_max_depth(1)",
+        "pcall(cjson.decode, '[[]]')",
+        "true",
+        "false",
+    ),
+    (
+        "cjson.encode_invalid_numbers('null')",
+        "pcall(cjson.encode, 0/0)",
+        "false",
+        "true",
+    ),
+    (
+        "cjson.decode_invalid_numbers(false)",
+        "pcall(cjson.decode, '0x10')",
+        "true",
+        "false",
+    ),
+    (
+        "cjson.encode_keep_buffer(false)",
+        "cjson.encode_keep_buffer()",
+        "true",
+        "false",
+    ),
+    (
+        "collectgarbage('setpause', 150)",
+        "collectgarbage('setpause', 150)",
+        "200",
+        "150",
+    ),
+    (
+        "collectgarbage('setstepmul', 300)",
+        "collectgarbage('setstepmul', 300)",
+        "200",
+        "300",
+    ),
+];
+
+/// In Redis all scripts run in one Lua state. Here the connections are on four threads, and each
+/// thread has its own.
+#[test]
+fn what_a_script_leaves_behind_is_there_for_the_next_one_whoever_runs_it() {
+    let server = start(&[("io-threads", "4")]);
+    let mut clients: Vec<Connection> = (0..8).map(|_| connect(&server)).collect();
+    let ask = |client: &mut Connection, value: &str| {
+        let body = format!("return tostring(({value}))");
+        client.call(&["EVAL", &body, "0"]).to_string()
+    };
+    for (number, (set, look, before, after)) in LEFT.into_iter().enumerate() {
+        let (before, after) = (format!("$\"{before}\""), format!("$\"{after}\""));
+        assert_eq!(ask(&mut clients[0], look), before, "{look}");
+        clients[number % 8].call(&[
+            "EVAL",
+            &format!("{set} error('it stays all the same')"),
+            "0",
+        ]);
+        for client in &mut clients {
+            assert_eq!(ask(client, look), after, "{set}");
+        }
+        assert_eq!(clients[1].ask("SCRIPT FLUSH"), "+OK");
+        for client in clients.iter_mut().rev() {
+            // Looking at these two sets them.
+            if !look.starts_with("collectgarbage") {
+                assert_eq!(ask(client, look), before, "{look} after SCRIPT FLUSH");
+            }
+        }
+        assert_eq!(
+            ask(&mut clients[7], look),
+            before,
+            "{look} after SCRIPT FLUSH"
+        );
+        assert_eq!(clients[1].ask("SCRIPT FLUSH"), "+OK");
+    }
+}
+
+/// The numbers are those of Redis 7.0.15, 8.2.3 and Valkey 9.1.2, where SCRIPT FLUSH changes nothing.
+#[test]
+fn math_random_goes_on_where_the_last_script_has_left_it() {
+    let server = start(&[("io-threads", "4")]);
+    let mut clients: Vec<Connection> = (0..4).map(|_| connect(&server)).collect();
+    let mut draw = |client: usize, first: &str| {
+        let body = format!("{first} return tostring(math.random())");
+        clients[client].call(&["EVAL", &body, "0"]).to_string()
+    };
+    assert_eq!(draw(0, ""), r#"$"0.39646477363839""#);
+    assert_eq!(draw(1, ""), r#"$"0.84048536971234""#);
+    assert_eq!(draw(2, "math.randomseed(7)"), r#"$"0.26644419658298""#);
+    assert_eq!(draw(3, ""), r#"$"0.68203523041775""#);
+    assert_eq!(clients[0].ask("SCRIPT FLUSH"), "+OK");
+    let body = "return tostring(math.random())";
+    let drawn = clients[1].call(&["EVAL", body, "0"]).to_string();
+    assert_eq!(drawn, r#"$"0.26549059351231""#);
+}
+
 /// The time that TIME replied, in microseconds.
 fn unix_us(time: &Frame) -> u64 {
     let Frame::Aggregate(_, parts) = time else {

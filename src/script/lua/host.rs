@@ -20,6 +20,8 @@ pub(super) struct Host {
     pub(super) memory: Memory,
     /// 48 bits of generator state.
     pub(super) random: Cell<u64>,
+    /// Whether a script may have changed settings of `cjson`.
+    pub(super) has_cjson_settings: Cell<bool>,
     /// The protocol version in which replies reach the script.
     pub(super) protocol: Cell<u8>,
     /// The main thread of the state, null while the state is built.
@@ -51,6 +53,7 @@ impl Host {
         Host {
             memory: Memory::new(memory_bytes),
             random: Cell::new(random::INITIAL_STATE),
+            has_cjson_settings: Cell::new(false),
             protocol: Cell::new(2),
             main: Cell::new(std::ptr::null_mut()),
             instructions: Cell::new(0),

@@ -18,6 +18,7 @@ mod cmsgpack;
 mod convert;
 mod describe;
 mod host;
+mod lasting;
 mod load;
 mod matching;
 mod memory;
@@ -38,6 +39,8 @@ use std::ffi::{CStr, c_int};
 use mlua::ffi;
 
 use self::host::{Host, Running};
+pub use self::lasting::Lasting;
+use self::lasting::Present;
 use self::memory::Refuse;
 use self::stack::Stack;
 use super::{Calls, shebang};
@@ -88,6 +91,7 @@ pub struct Vm {
     /// Registry references of compiled scripts, by SHA-1.
     scripts: RefCell<HashMap<String, c_int>>,
     runs: Cell<u32>,
+    lasting: Present,
 }
 
 impl Vm {
@@ -122,6 +126,7 @@ impl Vm {
             host,
             scripts: RefCell::default(),
             runs: Cell::new(0),
+            lasting: Present::default(),
         };
         match vm.host.memory.is_exceeded() {
             true => Err(StartupError(
@@ -185,6 +190,16 @@ impl Vm {
         self.host.running.set(None);
         self.settle(status);
         reply
+    }
+
+    /// Makes the state one in which scripts have left `lasting` behind. None runs.
+    pub fn put_lasting(&self, lasting: &Lasting) {
+        self.lasting.put(self.state, &self.host, lasting);
+    }
+
+    /// What the scripts that ran here leave behind. None runs.
+    pub fn lasting(&self) -> Lasting {
+        self.lasting.taken(self.state, &self.host)
     }
 
     /// Forgets every compiled script, as SCRIPT FLUSH asks.

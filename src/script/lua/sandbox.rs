@@ -122,8 +122,9 @@ unsafe fn add_modules(state: *mut ffi::lua_State, stack: &Stack) {
         // SAFETY: the module is on top.
         unsafe { ffi::lua_setfield(state, ffi::LUA_GLOBALSINDEX, name.as_ptr()) }
     };
-    cjson::push_module(stack);
+    cjson::push_global(stack);
     set_global(c"cjson");
+    stack.pop(1);
     cmsgpack::push_module(stack);
     set_global(c"cmsgpack");
     stack.push_table(0, bit::FUNCTIONS.len());

@@ -1,10 +1,13 @@
 //! The `cjson` library: JSON for scripts, with the settings of the module that Redis ships.
 //!
 //! Every module table (`cjson` itself and each `cjson.new()`) has settings of its own: a Lua
-//! array that its functions carry. [`Setting`] names the places.
+//! array that its functions carry. [`Setting`] names the places. Those of `cjson` itself outlive a
+//! script, so they are found in the registry too.
 
 mod decode;
 mod encode;
+
+use mlua::ffi;
 
 use super::number::to_int;
 use super::stack::{Body, Kind, Outcome, Raise, Stack, push_function};
@@ -26,8 +29,11 @@ enum Setting {
     DecodeInvalid = 9,
 }
 
-/// The values of a new module, in the order of [`Setting`].
-const DEFAULTS: [i32; 9] = [0, 2, 10, 1_000, 1_000, 14, 1, 0, 1];
+/// The settings of a module, in the order of [`Setting`].
+pub(super) type Settings = [i32; 9];
+
+/// Those of a new module.
+pub(super) const DEFAULTS: Settings = [0, 2, 10, 1_000, 1_000, 14, 1, 0, 1];
 
 /// `encode_invalid_numbers("null")`
 const INVALID_AS_NULL: i32 = 2;
@@ -55,7 +61,8 @@ const FUNCTIONS: &[(&str, Body)] = &[
         choice_setting(stack, Setting::DecodeInvalid, &SWITCH)
     }),
     ("new", |stack| {
-        push_module(stack);
+        push_settings(stack, &DEFAULTS);
+        push_module_of_top(stack);
         Ok(1)
     }),
 ];
@@ -63,14 +70,53 @@ const FUNCTIONS: &[(&str, Body)] = &[
 const SWITCH: [&str; 2] = ["off", "on"];
 const INVALID: [&str; 3] = ["off", "on", "null"];
 
-/// Pushes a module table with the default settings.
-pub(super) fn push_module(stack: &Stack) {
-    stack.push_table(0, FUNCTIONS.len() + 3);
-    stack.push_table(DEFAULTS.len(), 0);
-    for (value, place) in DEFAULTS.into_iter().zip(1..) {
-        stack.push_number(f64::from(value));
+/// The registry field with the settings of `cjson` itself.
+const SETTINGS: &str = "cjson_settings";
+
+/// Pushes the module table of which [`settings`] tells.
+pub(super) fn push_global(stack: &Stack) {
+    push_settings(stack, &DEFAULTS);
+    stack.push_copy(-1);
+    stack.set_field(ffi::LUA_REGISTRYINDEX, SETTINGS);
+    push_module_of_top(stack);
+}
+
+/// The settings of `cjson` itself.
+pub(super) fn settings(stack: &Stack) -> Settings {
+    let mut settings = DEFAULTS;
+    stack.push_field(ffi::LUA_REGISTRYINDEX, SETTINGS);
+    for (value, place) in settings.iter_mut().zip(1..) {
+        stack.push_item(-1, place);
+        *value = to_int(stack.number(-1).unwrap_or_default());
+        stack.pop(1);
+    }
+    stack.pop(1);
+    settings
+}
+
+/// Gives `cjson` itself these settings.
+pub(super) fn put_settings(stack: &Stack, settings: &Settings) {
+    stack.push_field(ffi::LUA_REGISTRYINDEX, SETTINGS);
+    fill(stack, settings);
+    stack.pop(1);
+}
+
+fn push_settings(stack: &Stack, settings: &Settings) {
+    stack.push_table(settings.len(), 0);
+    fill(stack, settings);
+}
+
+fn fill(stack: &Stack, settings: &Settings) {
+    for (value, place) in settings.iter().zip(1..) {
+        stack.push_number(f64::from(*value));
         stack.set_item(-2, place);
     }
+}
+
+/// Pushes a module table whose settings are on top; they stay below it.
+fn push_module_of_top(stack: &Stack) {
+    stack.push_table(0, FUNCTIONS.len() + 3);
+    stack.push_copy(-2);
     for (name, body) in FUNCTIONS {
         stack.push_copy(-1);
         push_function(stack, *body, 1);
@@ -93,6 +139,7 @@ fn setting(stack: &Stack, setting: Setting) -> i32 {
 }
 
 fn change(stack: &Stack, setting: Setting, value: i32) {
+    stack.host.has_cjson_settings.set(true);
     stack.push_number(f64::from(value));
     stack.set_item(stack.own_value(), setting as i32);
 }
