@@ -274,7 +274,8 @@ fn unpack_value(stack: &Stack, input: &mut Input<'_>, depth: usize) -> Result<()
         0xc3 => stack.push_boolean(true),
         0xca => stack.push_number(f64::from(f32::from_bits(input.unsigned(4)? as u32))),
         0xcb => stack.push_number(f64::from_bits(input.unsigned(8)?)),
-        0xcc..=0xcf => stack.push_number(input.unsigned(1 << (mark - 0xcc))? as f64),
+        // Lua's integers are signed in the module Redis ships, so 2^63 and above are negative.
+        0xcc..=0xcf => stack.push_number(input.unsigned(1 << (mark - 0xcc))? as i64 as f64),
         0xd0..=0xd3 => {
             let width = 1 << (mark - 0xd0);
             let unused_bits = 64 - 8 * width;
